@@ -1,0 +1,1 @@
+"""Result bytes: serializers, the content-addressed store, previews and what is published for people."""

@@ -1,0 +1,1 @@
+"""The pure heart: ``step(state, event, now) -> (changes, commands)``. Start with ``transitions.py``."""

@@ -1,0 +1,1 @@
+"""What runs beside user code: the runner of one attempt, its context and its log."""

@@ -1,0 +1,1 @@
+"""Where runs live: ``protocol.py`` and its implementations. The one place with SQL."""

@@ -1,0 +1,267 @@
+"""What a store is: one writer's commits, leases with fencing, and reads for everyone.
+
+Rules, which ``tests/conformance/test_stores.py`` checks on every store:
+
+1. ``commit`` is one transaction. When it returns, the changes are durable; when it raises ``StoreBusy`` or
+   ``StoreFull`` none was made; when it raises ``CommitUnknown`` the caller reads back which it was.
+2. A commit that touches a run whose owner or epoch is not the caller's makes no change to that run and names
+   it in the answer (I9). The other runs of the batch are committed.
+3. The state rows are the fold of the event log (I6).
+4. Reading never blocks the writer, and sees only committed transactions.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from weft.core.changes import Change, MapExpanded, Signalled
+from weft.model.attempts import Published
+from weft.model.errors import ErrorInfo
+from weft.model.graph import Graph, Node
+from weft.model.inputs import Input
+from weft.model.states import RunState, TaskState
+from weft.model.values import Result
+from weft.model.waits import Wait
+
+
+class RunRow(msgspec.Struct, kw_only=True):
+    """A run as stored. Times are Unix seconds."""
+
+    run: int
+    uid: str
+    workflow: str
+    dialect: str
+    graph: str
+    version: int
+    state: RunState
+    params: dict[str, Result]
+    tags: tuple[str, ...]
+    project: str
+    key: str | None
+    parent_run: str
+    parent_task: int
+    facts: dict[str, Any]
+    created_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    result: Result | None = None
+    error: ErrorInfo | None = None
+    owner: int = 0
+    epoch: int = 0
+
+
+class TaskRow(msgspec.Struct, kw_only=True):
+    """A task run as stored: its identity (``TaskAdded``) and its latest ``TaskChanged``.
+
+    ``started_at`` is the start of its latest attempt; ``first_at`` when its row was made; ``ended_at`` when
+    it last became terminal.
+    """
+
+    run: int
+    idx: int
+    key: str
+    name: str
+    kind: str
+    node: str
+    parent: int
+    map_index: int
+    ordinal: int
+    fingerprint: str
+    inputs: dict[str, Input]
+    state: TaskState
+    attempt: int
+    generation: int
+    failures: int
+    cause: str
+    by: int
+    first_at: float
+    changed_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    due_at: float | None = None
+    result: Result | None = None
+    error: ErrorInfo | None = None
+    wait: Wait | None = None
+    worker: str = ""
+    chosen: tuple[str, ...] | None = None
+
+
+class EventRow(msgspec.Struct, kw_only=True):
+    """One committed change, as the log tells it. ``seq`` grows with each commit, over all runs.
+
+    ``idx`` is -1 for a change of the run itself. ``change`` is the change without its ``result``, whose
+    bytes stay in the state row only.
+    """
+
+    seq: int
+    run: int
+    idx: int
+    at: float
+    change: Change
+
+
+class PublishedRow(msgspec.Struct, kw_only=True):
+    """Something a task run published; the latest of each key."""
+
+    run: int
+    idx: int
+    attempt: int
+    at: float
+    published: Published
+
+
+class CacheRow(msgspec.Struct, kw_only=True):
+    """A cache record: which task run made the result, and when."""
+
+    key: str
+    result: Result
+    run: int
+    idx: int
+    at: float
+    expires_at: float | None
+
+
+class EngineRow(msgspec.Struct, kw_only=True):
+    """An engine that has opened the store."""
+
+    engine: int
+    name: str
+    host: str
+    pid: int
+    started_at: float
+    expires_at: float
+    process_started: str = ""
+
+
+class Snapshot(msgspec.Struct, kw_only=True):
+    """All that an engine needs to go on with a run."""
+
+    run: RunRow
+    graph: Graph
+    nodes: dict[str, Node]
+    tasks: list[TaskRow]
+    maps: list[MapExpanded]
+    signals: list[Signalled]
+
+
+class Reader(Protocol):
+    """The questions anyone may ask, at any time, beside any engine."""
+
+    def run(self, ref: str) -> RunRow:
+        """The run with this public id, a unique prefix of one, or ``@latest``. Raises ``NotFound``."""
+
+    def run_by_id(self, run: int) -> RunRow:
+        """The run with this internal id. Raises ``NotFound``."""
+
+    def runs(self, where: str = "", *, limit: int = 50, before: int | None = None) -> list[RunRow]:
+        """Newest first; ``where`` is the query language (``store/query.py``); ``before`` a run id for paging."""
+
+    def counts(self, run: int) -> dict[TaskState, int]:
+        """Rows by state, items and groups included."""
+
+    def tasks(
+        self, run: int, where: str = "", *, after: int = -1, limit: int = 1000, parent: int | None = None
+    ) -> list[TaskRow]:
+        """By index; ``after`` is an index for paging."""
+
+    def task(self, run: int, idx: int) -> TaskRow:
+        """One task run. Raises ``NotFound``."""
+
+    def task_by_key(self, run: int, key: str) -> TaskRow:
+        """One task run by its key. Raises ``NotFound``."""
+
+    def events(self, run: int, idx: int | None = None, *, after: int = 0, limit: int = 1000) -> list[EventRow]:
+        """The log of a run, or of one task run, in order; ``after`` is a ``seq``."""
+
+    def events_since(self, after: int, *, limit: int = 1000) -> list[EventRow]:
+        """The log of every run from ``seq`` ``after`` on: what a live viewer follows."""
+
+    def published(self, run: int, idx: int | None = None) -> list[PublishedRow]:
+        """What the run's task runs show to people."""
+
+    def maps(self, run: int) -> list[MapExpanded]:
+        """The run's expanded maps (their latest generation)."""
+
+    def signals(self, run: int) -> list[Signalled]:
+        """The events sent to the run, with who consumed them."""
+
+    def graph(self, digest: str) -> Graph:
+        """A workflow version's graph. Raises ``NotFound``."""
+
+    def nodes(self, run: int) -> dict[str, Node]:
+        """The nodes that the run's flows added, by digest."""
+
+    def engines(self) -> list[EngineRow]:
+        """Every engine that the store remembers."""
+
+    def workflows(self) -> list[tuple[str, int, str, float]]:
+        """Name, newest version number, its graph's digest and when it was stored, for each workflow."""
+
+    def all_runs(self) -> Iterator[RunRow]:
+        """Every run, oldest first, read in pages (``weft verify``)."""
+
+
+class Store(Reader, Protocol):
+    """A reader that can also write, for engines."""
+
+    def commit(self, changes: Sequence[Change], *, engine: int, epochs: Mapping[int, int]) -> frozenset[int]:
+        """Make the changes durable in one transaction.
+
+        ``epochs`` gives the fencing epoch under which the caller owns each run touched; a ``RunAdded`` makes
+        the caller the owner under the epoch given.
+
+        Returns:
+            The runs that were refused because another engine owns them now; usually none.
+
+        Raises:
+            StoreBusy, StoreFull, StoreReadOnly, StoreCorrupt: Nothing was changed.
+            CommitUnknown: Whether it was made has to be read back (``seq`` of the last event tells).
+        """
+
+    def last_seq(self) -> int:
+        """The newest event's ``seq``; 0 for an empty log."""
+
+    def put_graph(self, digest: str, graph: Graph, *, at: float) -> int:
+        """Store a workflow version unless its digest is known; returns its number, from 1, per workflow."""
+
+    def reserve_runs(self, count: int) -> int:
+        """The first of ``count`` internal run ids that nobody else will get."""
+
+    def open_engine(
+        self, *, name: str, host: str, pid: int, process_started: str, at: float, expires_at: float
+    ) -> int:
+        """Register an engine; returns its id."""
+
+    def heartbeat(self, engine: int, *, expires_at: float) -> None:
+        """Prolong the engine's lease on all its runs."""
+
+    def close_engine(self, engine: int) -> None:
+        """Give up the engine's lease: its open runs may be claimed at once."""
+
+    def claim(self, engine: int, *, now: float, runs: Sequence[int] | None = None, dead: Sequence[int] = ()) -> dict[int, int]:
+        """Take over open runs whose owner's lease is over (or whose owner is in ``dead``).
+
+        ``runs`` limits it to these. Each claimed run's epoch grows by one, which fences the old owner.
+
+        Returns:
+            Run to its new epoch. A run that a live engine owns is left out.
+        """
+
+    def load(self, run: int) -> Snapshot:
+        """Everything of one run. Raises ``NotFound``."""
+
+    def cached(self, key: str, *, now: float) -> CacheRow | None:
+        """The record of this key that has not expired."""
+
+    def delete_runs(self, runs: Sequence[int]) -> int:
+        """Forget ended runs, in batches that do not block the writer; returns how many."""
+
+    def prune(self, *, ended_before: float, limit: int = 1000) -> list[str]:
+        """Delete up to ``limit`` runs that ended before; returns their public ids so that files can follow."""
+
+    def check(self) -> list[str]:
+        """Problems of the storage itself (SQLite's integrity check); empty is healthy."""
+
+    def close(self) -> None:
+        """Let go of the files."""
