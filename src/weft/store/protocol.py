@@ -11,80 +11,16 @@ Rules, which ``tests/conformance/test_stores.py`` checks on every store:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
-from weft.core.changes import Change, MapExpanded, Signalled
+from weft.core.changes import Change
 from weft.model.attempts import Published
-from weft.model.errors import ErrorInfo
 from weft.model.graph import Graph, Node
-from weft.model.inputs import Input
-from weft.model.states import RunState, TaskState
+from weft.model.rows import MapRow, RunRow, SignalRow, Snapshot, TaskRow
+from weft.model.states import TaskState
 from weft.model.values import Result
-from weft.model.waits import Wait
-
-
-class RunRow(msgspec.Struct, kw_only=True):
-    """A run as stored. Times are Unix seconds."""
-
-    run: int
-    uid: str
-    workflow: str
-    dialect: str
-    graph: str
-    version: int
-    state: RunState
-    params: dict[str, Result]
-    tags: tuple[str, ...]
-    project: str
-    key: str | None
-    parent_run: str
-    parent_task: int
-    facts: dict[str, Any]
-    created_at: float
-    started_at: float | None = None
-    ended_at: float | None = None
-    result: Result | None = None
-    error: ErrorInfo | None = None
-    owner: int = 0
-    epoch: int = 0
-
-
-class TaskRow(msgspec.Struct, kw_only=True):
-    """A task run as stored: its identity (``TaskAdded``) and its latest ``TaskChanged``.
-
-    ``started_at`` is the start of its latest attempt; ``first_at`` when its row was made; ``ended_at`` when
-    it last became terminal.
-    """
-
-    run: int
-    idx: int
-    key: str
-    name: str
-    kind: str
-    node: str
-    parent: int
-    map_index: int
-    ordinal: int
-    fingerprint: str
-    inputs: dict[str, Input]
-    state: TaskState
-    attempt: int
-    generation: int
-    failures: int
-    cause: str
-    by: int
-    first_at: float
-    changed_at: float
-    started_at: float | None = None
-    ended_at: float | None = None
-    due_at: float | None = None
-    result: Result | None = None
-    error: ErrorInfo | None = None
-    wait: Wait | None = None
-    worker: str = ""
-    chosen: tuple[str, ...] | None = None
 
 
 class EventRow(msgspec.Struct, kw_only=True):
@@ -134,17 +70,6 @@ class EngineRow(msgspec.Struct, kw_only=True):
     process_started: str = ""
 
 
-class Snapshot(msgspec.Struct, kw_only=True):
-    """All that an engine needs to go on with a run."""
-
-    run: RunRow
-    graph: Graph
-    nodes: dict[str, Node]
-    tasks: list[TaskRow]
-    maps: list[MapExpanded]
-    signals: list[Signalled]
-
-
 class Reader(Protocol):
     """The questions anyone may ask, at any time, beside any engine."""
 
@@ -171,7 +96,9 @@ class Reader(Protocol):
     def task_by_key(self, run: int, key: str) -> TaskRow:
         """One task run by its key. Raises ``NotFound``."""
 
-    def events(self, run: int, idx: int | None = None, *, after: int = 0, limit: int = 1000) -> list[EventRow]:
+    def events(
+        self, run: int, idx: int | None = None, *, after: int = 0, limit: int = 1000
+    ) -> list[EventRow]:
         """The log of a run, or of one task run, in order; ``after`` is a ``seq``."""
 
     def events_since(self, after: int, *, limit: int = 1000) -> list[EventRow]:
@@ -180,10 +107,10 @@ class Reader(Protocol):
     def published(self, run: int, idx: int | None = None) -> list[PublishedRow]:
         """What the run's task runs show to people."""
 
-    def maps(self, run: int) -> list[MapExpanded]:
+    def maps(self, run: int) -> list[MapRow]:
         """The run's expanded maps (their latest generation)."""
 
-    def signals(self, run: int) -> list[Signalled]:
+    def signals(self, run: int) -> list[SignalRow]:
         """The events sent to the run, with who consumed them."""
 
     def graph(self, digest: str) -> Graph:
@@ -239,7 +166,9 @@ class Store(Reader, Protocol):
     def close_engine(self, engine: int) -> None:
         """Give up the engine's lease: its open runs may be claimed at once."""
 
-    def claim(self, engine: int, *, now: float, runs: Sequence[int] | None = None, dead: Sequence[int] = ()) -> dict[int, int]:
+    def claim(
+        self, engine: int, *, now: float, runs: Sequence[int] | None = None, dead: Sequence[int] = ()
+    ) -> dict[int, int]:
         """Take over open runs whose owner's lease is over (or whose owner is in ``dead``).
 
         ``runs`` limits it to these. Each claimed run's epoch grows by one, which fences the old owner.
