@@ -220,4 +220,6 @@ class Showed(msgspec.Struct, frozen=True, tag="showed"):
     published: Published
 
 
-Change = RunAdded | RunChanged | NodeAdded | TaskAdded | TaskChanged | MapExpanded | Signalled | Cached | Showed
+Change = (
+    RunAdded | RunChanged | NodeAdded | TaskAdded | TaskChanged | MapExpanded | Signalled | Cached | Showed
+)

@@ -16,7 +16,7 @@ class PythonCall(msgspec.Struct, frozen=True, omit_defaults=True, tag="python"):
         qualname: Name inside the module; the decorated object's ``.fn`` is called.
         file: The script or single-file workflow that holds it, when it is not importable by name.
         flow: Whether it is a flow: its body calls tasks, and holds no slot while it waits for them.
-        payload: The function itself by cloudpickle, for one that no name leads to (a closure, a notebook cell).
+        payload: The function itself by cloudpickle, where no name leads to it (a closure, a notebook cell).
         version: Digest of its source, part of cache keys.
     """
 

@@ -62,7 +62,13 @@ class Absent(msgspec.Struct, frozen=True, array_like=True, tag="absent"):
     error: str = ""
 
 
-Bound = Plain | ResultList | Pick | Packed | Absent
+class Named(msgspec.Struct, frozen=True, array_like=True, tag="named"):
+    """A mapping of named values: a group's outputs."""
+
+    items: dict[str, "Bound"]
+
+
+Bound = Plain | ResultList | Pick | Packed | Absent | Named
 
 ARGS = "*"
 """The input name under which a Python call's ``(args, kwargs)`` pair travels as one value."""

@@ -1,0 +1,31 @@
+# Shortcuts; the checks themselves are in .ci/run. The default is the gate without its set-up.
+.DEFAULT_GOAL := check
+.PHONY: check setup fix lint types imports examples test slow docs bench
+
+BIN := .venv/bin
+
+check:      ## everything that must hold before a change lands
+	.ci/run readme lint types imports examples tests
+
+setup:      ## make .venv and install what contributing needs
+	.ci/run setup
+
+fix:        ## mend what can be mended by machine
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lint types imports examples:
+	.ci/run $@
+
+test:       ## the default suite
+	$(BIN)/python -m pytest -n 2
+
+slow:       ## soak and scale tests
+	$(BIN)/python -m pytest -m slow
+
+docs:       ## pages that are generated from the code
+	$(BIN)/python scripts/errors_reference.py
+
+bench:      ## one JSON line a figure, rivals included where their environments exist
+	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/rivals.py

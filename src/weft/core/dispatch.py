@@ -1,0 +1,299 @@
+"""From ready to queued: priorities, room in executors, pools, concurrency keys and rate limits.
+
+Each executor has a heap of ready task runs. A map stands in it once, however many items it has: its items
+are made as they start, a chunk at a time, so that maps of equal priority take turns. What lacks a slot is
+parked under the limit that it lacks; when a slot of that limit is given back, the first one parked there
+tries again. One rule keeps wake-ups from being lost: whoever was woken for a limit and leaves the queue
+wakes the next one of that limit, if it still has room.
+"""
+
+from collections import deque
+from heapq import heappop, heappush
+
+from weft.core.binding import bind_inputs
+from weft.core.changes import Cause
+from weft.core.commands import Prepare, Start
+from weft.core.state import UNBOUNDED, Map, Scope, State, Task
+from weft.core.turn import PAUSED, Turn, executor_of
+from weft.model.attempts import Attempt
+from weft.model.calls import GroupCall, WaitCall
+from weft.model.errors import ErrorInfo
+from weft.model.policies import RateLimit
+from weft.model.states import TaskState
+
+CHUNK = 64
+"""Items that one map starts before others of its priority get their turn."""
+
+GROUPS_AT_ONCE = 256
+"""Items of a mapped group that are open at once, unless ``max_active`` says otherwise."""
+
+
+def dispatch(turn: Turn) -> None:
+    """Start all that is ready and has room."""
+    state = turn.state
+    while turn.freed:
+        wake(turn, turn.freed.popleft())
+    for name, queue in state.queues.items():
+        if queue:
+            _drain(turn, name, queue)
+    while turn.freed:
+        wake(turn, turn.freed.popleft())
+
+
+def _drain(turn: Turn, name: str, queue: list[tuple[int, int, Task]]) -> None:
+    state = turn.state
+    if name in UNBOUNDED:
+        limit = 1 << 60
+    elif name in state.limits:
+        limit = state.limits[name]
+    else:
+        _refuse(turn, name, queue)
+        return
+    inflight = state.inflight
+    inflight.setdefault(name, 0)
+    while queue and inflight[name] < limit:
+        _, _, task = heappop(queue)
+        body = task.body
+        if task.run.state is PAUSED:
+            holder = body if isinstance(body, Map) else task
+            if holder.queued:
+                holder.queued = False
+                task.run.held.append(task)
+                _woken(turn, task)
+        elif isinstance(body, Map):
+            if body.queued:
+                body.queued = False
+                _start_items(turn, task, body, min(CHUNK, limit - inflight[name]))
+        elif task.queued:
+            task.queued = False
+            missing = _missing(turn, task)
+            if missing:
+                _park(turn, task, missing)
+            else:
+                start(turn, task)
+                _woken(turn, task)
+
+
+def _refuse(turn: Turn, name: str, queue: list[tuple[int, int, Task]]) -> None:
+    known = ", ".join(sorted(turn.state.limits)) or "none"
+    while queue:
+        _, _, task = heappop(queue)
+        body = task.body
+        if isinstance(body, Map):
+            if body.queued:
+                body.queued = False
+                body.stopped = Cause.CAPACITY
+                error = _no_executor(name, known)
+                turn.finish(task, TaskState.FAILED, Cause.CAPACITY, error=error)
+        elif task.queued:
+            turn.finish(task, TaskState.FAILED, Cause.CAPACITY, error=_no_executor(name, known))
+
+
+def _no_executor(name: str, known: str) -> ErrorInfo:
+    return ErrorInfo(
+        "weft.ExecutorError", f"no executor is called {name!r}; there are: {known}", code="W3300"
+    )
+
+
+def limits_of(task: Task) -> tuple[tuple[str, int], ...]:
+    """The limit keys, with slots, that a live attempt of the task run holds."""
+    limits = task.traits.limits
+    run = task.run
+    if run.graph.max_active is not None and not task.is_flow:
+        limits = (*limits, (f"run:{run.id}", 1))
+    parent = task.parent
+    while parent is not None:
+        if isinstance(parent.body, Scope):
+            if parent.body.plan.group.max_active is not None:
+                limits = (*limits, (f"scope:{run.id}/{parent.idx}", 1))
+            break
+        parent = parent.parent
+    return limits
+
+
+def note_maxima(state: State, task: Task) -> None:
+    """Learn how many slots the limits of a task run have."""
+    run = task.run
+    for each in task.node.concurrency:
+        state.maxima[f"key:{each.key}"] = each.limit
+    if run.graph.max_active is not None:
+        state.maxima[f"run:{run.id}"] = run.graph.max_active
+    parent = task.parent
+    while parent is not None:
+        if isinstance(parent.body, Scope):
+            limit = parent.body.plan.group.max_active
+            if limit is not None:
+                state.maxima[f"scope:{run.id}/{parent.idx}"] = limit
+            break
+        parent = parent.parent
+
+
+def _missing(turn: Turn, task: Task) -> str:
+    """The first limit that has no room for the task run; "" if it may start."""
+    limits = limits_of(task)
+    state = turn.state
+    if limits:
+        note_maxima(state, task)
+        for key, slots in limits:
+            room = state.slots(key)
+            # A task that wants more slots than there are takes them all rather than waiting for ever.
+            if state.used.get(key, 0) + min(slots, max(room, 1)) > room:
+                return key
+    for rate in task.node.rate_limits:
+        if not _rate_allows(turn, rate):
+            return f"rate:{rate.key}"
+    return ""
+
+
+def _rate_allows(turn: Turn, rate: RateLimit) -> bool:
+    times = turn.state.rates.setdefault(rate.key, deque())
+    while times and times[0] <= turn.now - rate.per_s:
+        times.popleft()
+    return len(times) < rate.count
+
+
+def _park(turn: Turn, task: Task, key: str) -> None:
+    state = turn.state
+    state.sequence += 1
+    body = task.body
+    holder = body if isinstance(body, Map) else task
+    before = holder.woken_by
+    holder.woken_by = ""
+    parked = state.parked.setdefault(key, [])
+    heappush(parked, (-task.node.priority, state.sequence, task))
+    holder.queued = True
+    if key.startswith("rate:"):
+        times = state.rates[key[5:]]
+        per_s = next(each.per_s for each in task.node.rate_limits if each.key == key[5:])
+        turn.timer(times[0] + per_s, "rate", task, 0)
+    if before and before != key:
+        turn.freed.append(before)
+
+
+def wake(turn: Turn, key: str) -> None:
+    """Let the first task run that is parked under a limit try again, if the limit has room."""
+    state = turn.state
+    parked = state.parked.get(key)
+    if not parked:
+        return
+    if not key.startswith("rate:") and state.used.get(key, 0) >= state.slots(key):
+        return
+    while parked:
+        priority, sequence, task = heappop(parked)
+        holder = task.body if isinstance(task.body, Map) else task
+        if holder.queued:
+            holder.woken_by = key
+            heappush(state.queues.setdefault(executor_of(task), []), (priority, sequence, task))
+            return
+
+
+def _woken(turn: Turn, task: Task) -> None:
+    holder = task.body if isinstance(task.body, Map) else task
+    if holder.woken_by:
+        turn.freed.append(holder.woken_by)
+        holder.woken_by = ""
+
+
+def _start_items(turn: Turn, owner: Task, body: Map, room: int) -> None:
+    """Start up to ``room`` items of a map, and put it back in the queue if more could start."""
+    node = owner.node
+    run = owner.run
+    group = isinstance(node.call, GroupCall | WaitCall)
+    most = node.map.max_active if node.map is not None else None
+    if node.map is not None and node.map.chain:
+        most = 1
+    if most is None and (group or owner.is_flow):
+        most = GROUPS_AT_ONCE
+    while room > 0 and body.more and (most is None or len(body.live) < most):
+        if not group:
+            missing = _missing(turn, owner)
+            if missing:
+                _park(turn, owner, missing)
+                return
+        if body.again:
+            index = body.again.pop(0)
+        else:
+            index = body.next
+            body.next += 1
+            if body.codes[index] or index in body.live:
+                continue
+        item = body.live.get(index)
+        if item is None:
+            item = make_item(owner, body, index)
+        if owner.traits.prepares_items and not item.prepared:
+            turn.state.sequence += 1
+            turn.commands.append(Prepare(run.id, item.idx, item.generation))
+        elif group:
+            turn.ready.append(item)
+        else:
+            start(turn, item)
+        room -= 1
+    _woken(turn, owner)
+    if body.more and (most is None or len(body.live) < most):
+        turn.enqueue(owner)
+
+
+def make_item(owner: Task, body: Map, index: int) -> Task:
+    """The task run of item ``index``."""
+    run = owner.run
+    item = Task(run, body.base + index, f"{owner.key}[{index}]", owner.node, "item", owner)
+    item.map_index = index
+    item.inputs = owner.inputs
+    item.generation = owner.generation
+    body.live[index] = item
+    run.tasks[item.idx] = item
+    return item
+
+
+def start(turn: Turn, task: Task) -> None:
+    """Make the next attempt of a task run: durable as ``queued``, then handed to its executor."""
+    state = turn.state
+    node = task.node
+    run = task.run
+    executor = executor_of(task)
+    task.attempt += 1
+    if task.first_at is None:
+        task.first_at = turn.now
+        if node.timeout is not None and node.timeout.total_s is not None:
+            turn.timer(turn.now + node.timeout.total_s, "total", task, task.generation)
+    turn.move(task, TaskState.QUEUED, Cause.CAPACITY)
+    task.executor = executor
+    state.inflight[executor] = state.inflight.get(executor, 0) + 1
+    limits = limits_of(task)
+    if limits:
+        held = []
+        for key, slots in limits:
+            taken = min(slots, max(state.slots(key), 1))
+            state.used[key] = state.used.get(key, 0) + taken
+            held.append((key, taken))
+        task.held = tuple(held)
+    for rate in node.rate_limits:
+        state.rates.setdefault(rate.key, deque()).append(turn.now)
+    if node.timeout is not None and node.timeout.queued_s is not None:
+        turn.timer(turn.now + node.timeout.queued_s, "queued", task, task.attempt)
+    check = bool(node.outputs) and not task.checked and node.outputs[0].check is not None
+    turn.commands.append(
+        Start(
+            Attempt(
+                (run.id, task.idx, task.attempt),
+                run.uid,
+                run.graph.workflow,
+                task.key,
+                node.name or node.key,
+                node.outputs[0].check if check else node.call,  # type: ignore[arg-type]  # check is not None
+                bind_inputs(task),
+                executor,
+                task.map_index,
+                task.failures + 1,
+                task.traits.tries,
+                None if node.timeout is None else node.timeout.execution_s,
+                node.retry,
+                node.branch is not None,
+                "check" if check else "run",
+                run.added.project,
+                {},
+                run.facts,
+                node.placement.options,
+            )
+        )
+    )

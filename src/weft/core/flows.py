@@ -1,0 +1,200 @@
+"""Calls made by flows: the journal, and its replay.
+
+A flow is a task run whose children appear as its body calls them. Each call has a key under its parent and,
+unless the user chose the key, an ordinal: its place in the journal. When the body runs again (after a crash,
+a retry, a suspension) each call is looked up instead of made, and answered from the journal if it ended. A
+call that differs from what the journal holds at its place, in name, key or arguments, is refused as
+``NonDeterminism``: the code no longer does what was recorded.
+
+The journal is not the cache: it is never shared between runs, and never expires.
+"""
+
+from weft.core.advance import install_map, ready_call
+from weft.core.changes import Cause, MapExpanded
+from weft.core.commands import Accepted, Item, Refused
+from weft.core.events import Called
+from weft.core.state import CODES, Flow, Map, Run, Task
+from weft.core.turn import Turn
+from weft.model.errors import ErrorInfo
+from weft.model.inputs import Input, TaskOutput, Template
+from weft.model.states import LIVE, TERMINAL, TaskState
+
+_T = TaskState
+
+
+def called(turn: Turn, event: Called) -> None:
+    """Handle a flow's call."""
+    run = turn.state.runs.get(event.run)
+    parent = None if run is None else run.tasks.get(event.parent)
+    if run is None or parent is None or parent.attempt != event.attempt or parent.state not in LIVE:
+        _refuse(turn, event, "W2003", "weft.TaskCancelled", "this attempt of the flow is over")
+        return
+    if parent.cancelling is not None:
+        _refuse(turn, event, "W2003", "weft.TaskCancelled", f"{parent.key} is being cancelled")
+        return
+    if not isinstance(parent.body, Flow):
+        parent.body = Flow()
+    flow = parent.body
+    known = flow.calls.get(event.key)
+    if event.ordinal >= 0 and event.ordinal < len(flow.journal):
+        recorded = flow.journal[event.ordinal]
+        if recorded.key.rpartition("/")[2] != event.key:
+            _refuse(
+                turn,
+                event,
+                "W1400",
+                "weft.NonDeterminism",
+                f"call {event.ordinal + 1} of {parent.key} was {recorded.key.rpartition('/')[2]!r} "
+                f"when it was recorded, and is {event.key!r} now",
+            )
+            return
+    if known is None:
+        _accept(turn, run, parent, flow, event)
+    else:
+        _replay(turn, run, known, event)
+
+
+def _refuse(turn: Turn, event: Called, code: str, kind: str, message: str) -> None:
+    turn.commands.append(Refused(event.token, event.run, ErrorInfo(kind, message, code)))
+
+
+def _accept(turn: Turn, run: Run, parent: Task, flow: Flow, event: Called) -> None:
+    node = event.node
+    prefix = "" if parent.kind == "root" else f"{parent.key}/"
+    task = Task(run, run.next_idx, prefix + event.key, node, "call", parent)
+    run.next_idx += 1
+    task.ordinal = event.ordinal
+    task.fingerprint = event.fingerprint
+    task.inputs = event.inputs
+    task.inline = event.inline
+    task.result = event.result
+    task.node_ref = turn.intern(run, node, event.digest)
+    run.tasks[task.idx] = task
+    flow.calls[event.key] = task
+    if event.ordinal >= 0:
+        flow.journal.append(task)
+    flow.open += 1
+    turn.introduce(task)
+    base = _expand_now(turn, run, task, event)
+    turn.commands.append(Accepted(event.token, run.id, task.idx, base=base))
+    if task.state is _T.PENDING:
+        link(task)
+        if task.unmet == 0:
+            ready_call(turn, task)
+
+
+def _expand_now(turn: Turn, run: Run, task: Task, event: Called) -> int:
+    """A ``.map`` knows its items: give them their indexes with the call."""
+    if event.items is None:
+        return -1
+    base = run.next_idx
+    run.next_idx += len(event.items)
+    assert event.items_ref is not None
+    body = install_map(run, task, event.items, base)
+    turn.changes.append(
+        MapExpanded(run.id, task.idx, turn.now, base, len(event.items), event.items_ref, task.generation)
+    )
+    if not event.items:
+        turn.finish(task, _T.SUCCEEDED, Cause.EMPTY)
+    task.body = body
+    return base
+
+
+def link(task: Task) -> None:
+    """Make a call wait for the task runs whose results it reads."""
+    run = task.run
+    reads: dict[int, bool] = {}
+    for source in task.inputs.values():
+        for output in task_outputs(source):
+            reads[output.idx] = reads.get(output.idx, True) and output.allow_failure
+    task.upstream = list(reads.items())
+    task.unmet = 0
+    for idx in reads:
+        if run.state_of(idx)[0] in TERMINAL:
+            continue
+        task.unmet += 1
+        upstream = run.tasks.get(idx)
+        if upstream is not None:
+            if upstream.dependents is None:
+                upstream.dependents = []
+            upstream.dependents.append(task)
+            continue
+        found = run.map_at(idx)
+        if found is None:
+            task.unmet -= 1
+            continue
+        owner, index = found
+        body = owner.body
+        assert isinstance(body, Map)
+        if body.dependents is None:
+            body.dependents = {}
+        body.dependents.setdefault(index, []).append(task)
+
+
+def task_outputs(source: Input) -> list[TaskOutput]:
+    """The task runs that an input reads."""
+    if isinstance(source, TaskOutput):
+        return [source]
+    if isinstance(source, Template):
+        return [each for ref in source.refs for each in task_outputs(ref)]
+    return []
+
+
+def _replay(turn: Turn, run: Run, task: Task, event: Called) -> None:
+    if task.forgotten:
+        _remake(turn, run, task, event)
+        return
+    if task.fingerprint != event.fingerprint or task.name != (event.node.name or event.node.key):
+        _refuse(
+            turn,
+            event,
+            "W1400",
+            "weft.NonDeterminism",
+            f"the arguments of {event.key!r} differ from those that were recorded "
+            f"(fingerprint {task.fingerprint} then, {event.fingerprint} now)",
+        )
+        return
+    body = task.body
+    base = body.base if isinstance(body, Map) else -1
+    ended = task.state in TERMINAL
+    items: tuple[Item, ...] = ()
+    if isinstance(body, Map):
+        items = tuple(
+            Item(at, state, body.results[at], body.errors.get(at))
+            for at, state in enumerate(CODES[code] for code in body.codes)
+            if state is not None
+        )
+    turn.commands.append(
+        Accepted(
+            event.token,
+            run.id,
+            task.idx,
+            True,
+            task.state if ended else None,
+            task.result if ended else None,
+            task.error if ended else None,
+            base,
+            items,
+        )
+    )
+
+
+def _remake(turn: Turn, run: Run, task: Task, event: Called) -> None:
+    """Make a cleared call again, perhaps with other arguments and newer code."""
+    task.forgotten = False
+    task.node = event.node
+    task.traits = run.traits_of(event.node)
+    task.node_ref = turn.intern(run, event.node, event.digest)
+    task.fingerprint = event.fingerprint
+    task.inputs = event.inputs
+    task.inline = event.inline
+    task.result = event.result
+    task.error = None
+    task.body = None
+    turn.introduce(task)
+    base = _expand_now(turn, run, task, event)
+    turn.commands.append(Accepted(event.token, run.id, task.idx, base=base))
+    if task.state is _T.PENDING:
+        link(task)
+        if task.unmet == 0:
+            ready_call(turn, task)

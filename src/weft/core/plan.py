@@ -1,0 +1,159 @@
+"""A group's edges by position: what the core needs of a group, worked out once for all its instances."""
+
+from weft.core.policies.rules import DECIDE
+from weft.model.errors import CycleError, UnknownReference
+from weft.model.graph import Group, Node, Role
+from weft.model.inputs import Const, Expr, Item, outputs_in
+from weft.model.rules import TriggerRule, named
+
+
+class Plan:
+    """A group, compiled.
+
+    Attributes:
+        group: The group.
+        nodes: Its nodes by position.
+        position: Key to position.
+        up, down: For each position, the positions directly before and after it.
+        leaves: Positions whose end decides the group's, with ``Outcome.LEAVES``.
+        exits: Positions of exit handlers; they are outside all the rest.
+        work: How many nodes must end before the exit handlers start.
+    """
+
+    __slots__ = ("down", "exits", "group", "leaf_set", "leaves", "nodes", "position", "up", "work")
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.nodes = group.nodes
+        self.position = {node.key: at for at, node in enumerate(group.nodes)}
+        self.up: list[tuple[int, ...]] = []
+        down: list[list[int]] = [[] for _ in group.nodes]
+        for at, node in enumerate(group.nodes):
+            before: dict[int, None] = {}
+            for key in upstream_of(node):
+                if key not in self.position:
+                    raise UnknownReference(
+                        f"{node.key!r} needs {key!r}, which is not in its group",
+                        where=node.key,
+                        hint=f"nodes here: {', '.join(self.position)}",
+                    )
+                before[self.position[key]] = None
+            self.up.append(tuple(before))
+            for each in before:
+                down[each].append(at)
+        self.down = [tuple(each) for each in down]
+        self.exits = tuple(at for at, node in enumerate(group.nodes) if node.role is Role.EXIT)
+        self.work = len(group.nodes) - len(self.exits)
+        self.leaves = tuple(at for at in range(len(group.nodes)) if self._is_leaf(at))
+        self.leaf_set = frozenset(self.leaves)
+        self._refuse_cycles()
+
+    def _is_leaf(self, at: int) -> bool:
+        node = self.nodes[at]
+        if not counts_for_group(node):
+            return False
+        return not any(counts_for_group(self.nodes[after]) for after in self.down[at])
+
+    def _refuse_cycles(self) -> None:
+        unmet = [len(each) for each in self.up]
+        free = [at for at, count in enumerate(unmet) if not count]
+        seen = 0
+        while free:
+            seen += 1
+            for after in self.down[free.pop()]:
+                unmet[after] -= 1
+                if not unmet[after]:
+                    free.append(after)
+        if seen < len(self.nodes):
+            circle = self._circle({at for at, count in enumerate(unmet) if count})
+            raise CycleError(
+                "tasks need each other in a circle: " + " -> ".join(circle),
+                where=circle[0],
+                hint="remove one of these edges",
+                cycle=circle,
+            )
+
+    def _circle(self, within: set[int]) -> list[str]:
+        path: list[int] = []
+        at = min(within)
+        while at not in path:
+            path.append(at)
+            at = next(before for before in self.up[at] if before in within)
+        loop = path[path.index(at) :][::-1]
+        return [self.nodes[each].key for each in [*loop, loop[0]]]
+
+    def reachable(self, start: int) -> set[int]:
+        """Positions after ``start``, at any distance."""
+        found: set[int] = set()
+        pending = list(self.down[start])
+        while pending:
+            at = pending.pop()
+            if at not in found:
+                found.add(at)
+                pending.extend(self.down[at])
+        return found
+
+
+def counts_for_group(node: Node) -> bool:
+    """Whether the node's end is part of its group's outcome."""
+    if node.fails_group is not None:
+        return node.fails_group
+    return node.role is Role.WORK or node.role is Role.SETUP
+
+
+def upstream_of(node: Node) -> list[str]:
+    """Keys of the nodes that come directly before this one, in order of mention."""
+    keys: dict[str, None] = dict.fromkeys(node.needs)
+    sources = list(node.inputs.values())
+    if node.map is not None:
+        sources += node.map.over.values()
+        sources += [
+            each for each in (node.map.start, node.map.end, node.map.count, node.map.step) if each is not None
+        ]
+    for source in sources:
+        keys.update(dict.fromkeys(output.node for output in outputs_in(source)))
+    if node.when is not None:
+        keys.update(dict.fromkeys(output.node for output in outputs_in(node.when)))
+    if not isinstance(node.rule, TriggerRule):
+        keys.update(dict.fromkeys(named(node.rule)))
+    keys.update(dict.fromkeys(node.scope))
+    return list(keys)
+
+
+class Traits:
+    """What the core asks of a node again and again, worked out once."""
+
+    __slots__ = ("decide", "limits", "prepares", "prepares_items", "tries")
+
+    def __init__(self, node: Node) -> None:
+        self.decide = DECIDE[node.rule] if isinstance(node.rule, TriggerRule) else None
+        spec = node.map
+        in_items = node.when is not None and spec is not None and _reads_item(node.when)
+        self.prepares = (
+            (spec is not None and spec.fixed is None)
+            or (node.when is not None and not in_items)
+            or (spec is None and _per_attempt(node))
+        )
+        self.prepares_items = spec is not None and (in_items or _per_attempt(node))
+        limits: list[tuple[str, int]] = [(f"pool:{name}", slots) for name, slots in node.pools.items()]
+        limits += [(f"key:{each.key}", 1) for each in node.concurrency]
+        self.limits = tuple(limits)
+        self.tries = 1 if node.retry is None else (-1 if node.retry.limit < 0 else node.retry.limit + 1)
+
+
+def _per_attempt(node: Node) -> bool:
+    """Whether each task run of the node must be prepared by itself."""
+    return node.cache is not None or any(isinstance(each, Expr) for each in node.inputs.values())
+
+
+def _reads_item(source: object) -> bool:
+    if isinstance(source, Item):
+        return True
+    if isinstance(source, Const) or not hasattr(source, "__struct_fields__"):
+        return False
+    for name in source.__struct_fields__:
+        value = getattr(source, name)
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else (value,)
+        if any(_reads_item(part) for part in parts):
+            return True
+    return False

@@ -1,0 +1,338 @@
+"""From rows back to memory: how an engine goes on with a run that another process left.
+
+Rows hold what is not derivable. Everything else is worked out here: upstream counts from the states of the
+nodes, a map's progress from its items' rows, what is ready from both. Attempts that nobody carries out any
+more are lost, and are tried again without counting against the task's retries.
+"""
+
+from weft.core.advance import (
+    check_scope,
+    consider,
+    end_map,
+    end_run,
+    install_map,
+    install_scope,
+    note_outcome,
+    ready_call,
+)
+from weft.core.changes import Cause, RunAdded, RunChanged
+from weft.core.dispatch import limits_of, make_item, note_maxima
+from weft.core.events import RUN_ENDS, Restored
+from weft.core.flows import link
+from weft.core.state import CODE, Flow, Map, Run, Scope, Task
+from weft.core.turn import Turn, executor_of
+from weft.core.waits import resume_wait
+from weft.model.calls import GroupCall
+from weft.model.graph import HookOn, Role
+from weft.model.rows import RunRow, TaskRow
+from weft.model.states import LIVE, TERMINAL, RunState, TaskState
+
+_T = TaskState
+
+
+def restore(turn: Turn, event: Restored) -> None:
+    """Put a stored run into the state and let it go on."""
+    Restoration(turn, event).go()
+
+
+class Restoration:
+    """The work of restoring one run."""
+
+    def __init__(self, turn: Turn, event: Restored) -> None:
+        self.turn = turn
+        self.event = event
+        snapshot = event.snapshot
+        self.run = Run(run_added(snapshot.run), snapshot.graph, event.epoch)
+        self.run.node_refs = dict(snapshot.nodes)
+        self.rows: dict[int, list[TaskRow]] = {}
+        self.root_row: TaskRow | None = None
+        self.hooks: list[TaskRow] = []
+        self.maps = {each.idx: each for each in snapshot.maps}
+        self.unfinished: list[Task] = []
+        self.scopes: list[Task] = []
+        self.open_maps: list[Task] = []
+
+    def go(self) -> None:
+        """Rebuild, then resume."""
+        turn, run, row = self.turn, self.run, self.event.snapshot.run
+        turn.state.runs[run.id] = run
+        run.state = row.state
+        run.started_at = row.started_at or row.created_at
+        self._sort_rows()
+        self._signals()
+        if run.state in (RunState.QUEUED, RunState.SCHEDULED) or (
+            run.state is RunState.PAUSED and self.event.resume
+        ):
+            run.state = RunState.RUNNING
+            turn.changes.append(RunChanged(run.id, run.state, turn.now, Cause.RESUMED))
+        root = run.root
+        root.inline = self.event.inline
+        if self.root_row is not None:
+            self._apply(root, self.root_row)
+        self._build(root)
+        self._hooks()
+        self._rollbacks()
+        self._resume()
+        if root.state in TERMINAL:
+            run.ending = RUN_ENDS[root.state]
+            end_run(turn, run)
+        elif self.root_row is None or root.state is _T.PENDING:
+            root.state = _T.READY
+            turn.ready.append(root)
+
+    def _sort_rows(self) -> None:
+        last = 0
+        for row in self.event.snapshot.tasks:
+            last = max(last, row.idx)
+            if row.kind == "root":
+                self.root_row = row
+            elif row.kind == "hook":
+                self.hooks.append(row)
+            else:
+                self.rows.setdefault(row.parent, []).append(row)
+        for spread in self.maps.values():
+            last = max(last, spread.base + spread.count - 1)
+        self.run.next_idx = last + 1
+
+    def _signals(self) -> None:
+        for signal in self.event.snapshot.signals:
+            self.run.seen_signals.add(signal.signal_id)
+            if signal.consumer < 0:
+                self.run.signals.append((signal.name, signal.signal_id, signal.payload))
+
+    def _apply(self, task: Task, row: TaskRow) -> None:
+        task.added = True
+        task.state = row.state
+        task.attempt = row.attempt
+        task.generation = row.generation
+        task.failures = row.failures
+        task.result = row.result
+        task.error = row.error
+        task.due_at = row.due_at
+        task.wait = row.wait
+        task.chosen = row.chosen
+        task.first_at = row.first_at
+        task.forgotten = row.kind == "call" and row.state is _T.PENDING and row.generation > 0
+
+    def _build(self, top: Task) -> None:
+        pending = [top]
+        while pending:
+            task = pending.pop()
+            pending.extend(self._children(task))
+            if task.state not in TERMINAL:
+                self.unfinished.append(task)
+
+    def _children(self, task: Task) -> list[Task]:
+        if task.node.map is not None and task.kind != "item":
+            return self._items(task)
+        if isinstance(task.node.call, GroupCall):
+            return self._nodes(task, task.node.call) if task.state is _T.RUNNING else []
+        if task.is_flow:
+            return self._calls(task)
+        return []
+
+    def _nodes(self, task: Task, call: GroupCall) -> list[Task]:
+        scope = install_scope(task, call)
+        rows = {row.key: row for row in self.rows.get(task.idx, ())}
+        for made in scope.tasks:
+            row = rows.get(made.key)
+            if row is not None:
+                self.run.tasks.pop(made.idx, None)
+                made.idx = row.idx
+                self.run.tasks[made.idx] = made
+                self._apply(made, row)
+        self.scopes.append(task)
+        return scope.tasks
+
+    def _items(self, task: Task) -> list[Task]:
+        spread = self.maps.get(task.idx)
+        if spread is None or spread.generation != task.generation or task.state is _T.PENDING:
+            return []
+        items = self.event.items.get(task.idx, ())
+        body = install_map(self.run, task, items, spread.base)
+        live: list[Task] = []
+        for row in self.rows.get(task.idx, ()):
+            index = row.map_index
+            if row.idx != spread.base + index:
+                continue
+            body.next = max(body.next, index + 1)
+            if row.state in TERMINAL:
+                self._count_item(body, row)
+            elif task.state not in TERMINAL:
+                item = make_item(task, body, index)
+                self._apply(item, row)
+                live.append(item)
+        self._gaps(body)
+        if task.state not in TERMINAL:
+            self.open_maps.append(task)
+        return live
+
+    @staticmethod
+    def _count_item(body: Map, row: TaskRow) -> None:
+        index = row.map_index
+        body.codes[index] = CODE[row.state]
+        body.done += 1
+        if row.state.ok:
+            body.results[index] = row.result
+        elif row.state is _T.SKIPPED:
+            body.skipped += 1
+        elif row.state is _T.CANCELLED:
+            body.cancelled += 1
+        else:
+            body.failed += 1
+            body.errors[index] = row.error
+            if body.first_error is None:
+                body.first_error = (row.key, row.error)
+
+    @staticmethod
+    def _gaps(body: Map) -> None:
+        """Items below the highest one started that have no row: they had been made ready, not begun."""
+        body.again.extend(
+            index for index in range(body.next) if not body.codes[index] and index not in body.live
+        )
+
+    def _calls(self, task: Task) -> list[Task]:
+        flow = task.body = Flow()
+        made: list[Task] = []
+        for row in sorted(self.rows.get(task.idx, ()), key=lambda each: each.idx):
+            node = self.run.node_refs[row.node]
+            call = Task(self.run, row.idx, row.key, node, "call", task)
+            call.node_ref = row.node
+            call.ordinal = row.ordinal
+            call.fingerprint = row.fingerprint
+            call.inputs = row.inputs
+            self._apply(call, row)
+            self.run.tasks[call.idx] = call
+            flow.calls[call.key.rpartition("/")[2]] = call
+            if call.state not in TERMINAL:
+                flow.open += 1
+            made.append(call)
+        flow.journal = sorted((call for call in made if call.ordinal >= 0), key=lambda call: call.ordinal)
+        return made
+
+    def _hooks(self) -> None:
+        for row in self.hooks:
+            holder = self.run.tasks.get(row.parent, self.run.root)
+            hook = Task(self.run, row.idx, row.key, self.run.node_refs[row.node], "hook", holder)
+            hook.node_ref = row.node
+            hook.inputs = row.inputs
+            self._apply(hook, row)
+            self.run.by_key[row.key] = hook
+            if hook.state not in TERMINAL:
+                self.run.tasks[hook.idx] = hook
+                self.run.open_hooks += 1
+                self.unfinished.append(hook)
+
+    def _rollbacks(self) -> None:
+        succeeded = [row for row in self.event.snapshot.tasks if row.state is _T.SUCCEEDED]
+        for row in sorted(succeeded, key=lambda each: (each.changed_at, each.idx)):
+            task = self.run.tasks.get(row.idx)
+            if task is None and row.kind == "call" and row.node in self.run.node_refs:
+                task = Task(self.run, row.idx, row.key, self.run.node_refs[row.node], "call", self.run.root)
+            if task is None or not any(hook.on is HookOn.ROLLBACK for hook in task.node.hooks):
+                continue
+            if not any(key.startswith(f"{task.key}!rollback") for key in self.run.by_key):
+                self.run.rollbacks.append(task)
+
+    def _resume(self) -> None:
+        for owner in self.scopes:
+            assert isinstance(owner.body, Scope)
+            self._count(owner.body)
+        for task in self.unfinished:
+            self._resume_task(task)
+        for owner in self.open_maps:
+            body = owner.body
+            assert isinstance(body, Map)
+            if body.done == body.count:
+                end_map(self.turn, owner, body)
+            elif body.more and not body.queued:
+                self.turn.enqueue(owner)
+        for owner in reversed(self.scopes):
+            scope = owner.body
+            if isinstance(scope, Scope):
+                for task in scope.tasks:
+                    if task.node.role is not Role.EXIT:
+                        consider(self.turn, task)
+                if scope.closing:
+                    for at in scope.plan.exits:
+                        consider(self.turn, scope.tasks[at])
+                check_scope(self.turn, owner, scope)
+
+    @staticmethod
+    def _count(scope: Scope) -> None:
+        for task in scope.tasks:
+            if task.state not in TERMINAL:
+                continue
+            if task.node.role is Role.EXIT:
+                scope.exits_open -= 1
+            else:
+                scope.open -= 1
+                note_outcome(scope, task)
+            for at in scope.plan.down[task.pos]:
+                counts = scope.tasks[at].counts
+                assert counts is not None
+                counts.add(task.state, setup=task.node.role is Role.SETUP)
+        if scope.open == 0:
+            scope.closing = True
+
+    def _resume_task(self, task: Task) -> None:
+        turn, state = self.turn, task.state
+        if isinstance(task.body, Scope | Map) and state is _T.RUNNING:
+            return
+        if state in LIVE:
+            self._reattach(task)
+        elif state is _T.LOST:
+            turn.enqueue(task)
+        elif state is _T.RETRYING:
+            if task.due_at is not None and task.due_at > turn.now:
+                turn.timer(task.due_at, "retry", task, task.attempt)
+            else:
+                turn.ready.append(task)
+        elif state is _T.WAITING and task.wait is not None:
+            resume_wait(turn, task, task.wait, task.due_at, record=False, facts={})
+        elif state is _T.PENDING and task.kind == "hook":
+            turn.ready.append(task)
+        elif state is _T.PENDING and task.kind == "item":
+            task.state = _T.READY
+            turn.ready.append(task)
+        elif state is _T.PENDING and task.kind == "call" and not task.forgotten:
+            link(task)
+            if task.unmet == 0:
+                ready_call(turn, task)
+
+    def _reattach(self, task: Task) -> None:
+        turn = self.turn
+        if task.id in self.event.alive:
+            task.executor = executor_of(task)
+            turn.state.inflight[task.executor] = turn.state.inflight.get(task.executor, 0) + 1
+            note_maxima(turn.state, task)
+            task.held = limits_of(task)
+            for key, slots in task.held:
+                turn.state.used[key] = turn.state.used.get(key, 0) + slots
+            return
+        if isinstance(task.node.call, GroupCall):
+            # Its instance was never written: open it again.
+            turn.move(task, _T.PENDING, Cause.RECOVERED)
+            turn.ready.append(task)
+            return
+        turn.move(task, _T.LOST, Cause.ENGINE_DIED)
+        turn.enqueue(task)
+
+
+def run_added(row: RunRow) -> RunAdded:
+    """The change that made a run, from its row."""
+    return RunAdded(
+        row.run,
+        row.uid,
+        row.workflow,
+        row.graph,
+        row.created_at,
+        row.dialect,
+        row.params,
+        row.tags,
+        row.project,
+        row.key,
+        row.parent_run,
+        row.parent_task,
+        row.facts,
+    )

@@ -1,0 +1,93 @@
+"""The attempts that wait for a worker, and how they are dealt out.
+
+Sending ahead keeps workers busy while the executor's process has other things to do, but what was sent is out
+of the hands of priorities and of other workers. So it is done by experience: about ``AHEAD_S`` of work for
+each worker, never more than its share of what there is, nothing behind a task whose duration is unknown.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from weft.executors.interpreter import Held, Interpreter
+from weft.executors.pace import Pace
+
+AHEAD_S = 0.004
+"""Expected work that a worker holds: more than the time in which the executor may be busy elsewhere."""
+AHEAD_MAX = 256
+
+
+class Backlog:
+    """A queue. Whoever uses it holds the executor's lock.
+
+    Args:
+        recycle_after: Attempts that one worker gets in its life; ``None``: any number.
+    """
+
+    def __init__(self, *, recycle_after: int | None = None) -> None:
+        self.pace = Pace()
+        self._recycle_after = recycle_after
+        self._queue: deque[Held] = deque()
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def add(self, held: Held) -> None:
+        """Put an attempt behind the others."""
+        self._queue.append(held)
+
+    def put_back(self, taken: Sequence[Held]) -> None:
+        """Put what was taken back from a worker before everything else, in its order."""
+        self._queue.extendleft(reversed(taken))
+
+    def clear(self) -> list[Held]:
+        """Take everything out."""
+        waiting = [held for held in self._queue if not held.gone]
+        self._queue.clear()
+        return waiting
+
+    def deal(self, interpreters: Iterable[Interpreter]) -> None:
+        """Send work to every worker that should have more: first to the idle ones, then ahead."""
+        queue = self._queue
+        while queue and queue[0].gone:
+            queue.popleft()
+        if not queue:
+            return
+        takers = [each for each in interpreters if each.ready and not each.retiring and not each.long]
+        if not takers:
+            return
+        share = -(-len(queue) // len(takers))
+        firsts: dict[Interpreter, Held] = {}
+        for interpreter in takers:
+            if not interpreter.held and (held := self._next()) is not None:
+                firsts[interpreter] = held
+        for interpreter in takers:
+            first = firsts.get(interpreter)
+            batch = [] if first is None else [first]
+            if queue and interpreter.room:
+                self._fill(batch, interpreter, share)
+            if batch:
+                sent = interpreter.give(batch)
+                if sent < len(batch):
+                    self.put_back(batch[sent:])
+
+    def _fill(self, batch: list[Held], interpreter: Interpreter, share: int) -> None:
+        """Add to a batch what may be sent ahead."""
+        backlog_s = interpreter.backlog_s + sum(held.expected_s for held in batch)
+        count = min(share, AHEAD_MAX - len(interpreter.held))
+        if self._recycle_after is not None:
+            count = min(count, self._recycle_after - interpreter.given)
+        while len(batch) < count and (held := self._next()) is not None:
+            backlog_s += held.expected_s
+            if backlog_s > AHEAD_S:
+                self._queue.appendleft(held)
+                return
+            batch.append(held)
+
+    def _next(self) -> Held | None:
+        queue = self._queue
+        while queue:
+            held = queue.popleft()
+            if not held.gone:
+                held.expected_s = self.pace.expected_s(held.attempt)
+                return held
+        return None

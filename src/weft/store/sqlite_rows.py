@@ -1,0 +1,109 @@
+"""SQLite's rows as structs. The column lists here and the unpacking below them belong together."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from weft.model.attempts import Published
+from weft.model.errors import ErrorInfo
+from weft.model.graph import Graph, Node
+from weft.model.inputs import Input
+from weft.model.rows import RunRow, TaskRow
+from weft.model.states import RunState, TaskState
+from weft.model.values import Result
+from weft.model.waits import Wait
+
+RUN_COLUMNS = (
+    "run, uid, workflow, dialect, graph, version, state, owner, epoch, created_at, started_at, ended_at, "
+    "project, key, parent_run, parent_task, tags, params, facts, result, error"
+)
+TASK_COLUMNS = (
+    "run, idx, state, attempt, generation, failures, cause, by, first_at, changed_at, started_at, ended_at, "
+    "due_at, parent, map_index, ordinal, key, name, kind, node, worker, fingerprint, "
+    "chosen, wait, inputs, result, error"
+)
+
+decode_result: Callable[[bytes], Result] = msgspec.msgpack.Decoder(Result).decode
+decode_results: Callable[[bytes], dict[str, Result]] = msgspec.msgpack.Decoder(dict[str, Result]).decode
+decode_facts: Callable[[bytes], dict[str, Any]] = msgspec.msgpack.Decoder(dict[str, Any]).decode
+decode_inputs: Callable[[bytes], dict[str, Input]] = msgspec.msgpack.Decoder(dict[str, Input]).decode
+decode_chosen: Callable[[bytes], tuple[str, ...]] = msgspec.msgpack.Decoder(tuple[str, ...]).decode
+decode_node: Callable[[bytes], Node] = msgspec.msgpack.Decoder(Node).decode
+decode_graph: Callable[[bytes], Graph] = msgspec.msgpack.Decoder(Graph).decode
+decode_published: Callable[[bytes], Published] = msgspec.msgpack.Decoder(Published).decode
+decode_error: Callable[[str], ErrorInfo] = msgspec.json.Decoder(ErrorInfo).decode
+decode_tags: Callable[[str], tuple[str, ...]] = msgspec.json.Decoder(tuple[str, ...]).decode
+decode_wait: Callable[[bytes], Wait] = msgspec.msgpack.Decoder[Wait](Wait).decode
+
+_TASK_STATES = {state.value: state for state in TaskState}
+_RUN_STATES = {state.value: state for state in RunState}
+
+
+def run_row(columns: tuple[Any, ...]) -> RunRow:
+    """A run from ``RUN_COLUMNS``."""
+    (
+        run, uid, workflow, dialect, graph, version, state, owner, epoch, created_at, started_at, ended_at,
+        project, key, parent_run, parent_task, tags, params, facts, result, error,
+    ) = columns  # fmt: skip - as RUN_COLUMNS
+    return RunRow(
+        run=run,
+        uid=uid,
+        workflow=workflow,
+        dialect=dialect,
+        graph=graph,
+        version=version,
+        state=_RUN_STATES[state],
+        params=decode_results(params) if params is not None else {},
+        tags=decode_tags(tags),
+        project=project,
+        key=key,
+        parent_run=parent_run,
+        parent_task=parent_task,
+        facts=decode_facts(facts) if facts is not None else {},
+        created_at=created_at,
+        started_at=started_at,
+        ended_at=ended_at,
+        result=decode_result(result) if result is not None else None,
+        error=decode_error(error) if error is not None else None,
+        owner=owner,
+        epoch=epoch,
+    )
+
+
+def task_row(columns: tuple[Any, ...]) -> TaskRow:
+    """A task run from ``TASK_COLUMNS``."""
+    (
+        run, idx, state, attempt, generation, failures, cause, by, first_at, changed_at, started_at, ended_at,
+        due_at, parent, map_index, ordinal, key, name, kind, node, worker, fingerprint,
+        chosen, wait, inputs, result, error,
+    ) = columns  # fmt: skip - as TASK_COLUMNS
+    return TaskRow(
+        run=run,
+        idx=idx,
+        key=key,
+        name=name,
+        kind=kind,
+        node=node,
+        parent=parent,
+        map_index=map_index,
+        ordinal=ordinal,
+        fingerprint=fingerprint,
+        inputs=decode_inputs(inputs) if inputs is not None else {},
+        state=_TASK_STATES[state],
+        attempt=attempt,
+        generation=generation,
+        failures=failures,
+        cause=cause,
+        by=by,
+        first_at=first_at,
+        changed_at=changed_at,
+        started_at=started_at,
+        ended_at=ended_at,
+        due_at=due_at,
+        result=decode_result(result) if result is not None else None,
+        error=decode_error(error) if error is not None else None,
+        wait=decode_wait(wait) if wait is not None else None,
+        worker=worker,
+        chosen=decode_chosen(chosen) if chosen is not None else None,
+    )
