@@ -3,11 +3,12 @@
     python benchmarks/rivals.py [--systems luigi,dask] [--cases A,B1000] [--reps 3] [--cap 120]
 
 Each system has an environment of its own in ``$WEFT_PEERS/<system>`` (default ``~/.cache/weft-peers``;
-``benchmarks/rivals/README.md`` says how to make them); one that is absent gives a ``skipped`` line. Each case is
-a process group of its own, ended after ``--cap`` seconds, so that no system leaves anything for the next.
+``benchmarks/rivals/README.md`` says how to make them); one that is absent gives a ``skipped`` line. Each case
+is a process group of its own, ended after ``--cap`` seconds, so that no system leaves anything for the next.
 
-Lines: ``{"system", "case", "value", "unit", "n", "min", "max", "how", "busy"}``; ``value`` is the median of ``n``
-readings, ``busy`` the share of all CPU time that others used just before. Or ``{"system", "case", "skipped"}``.
+Lines: ``{"system", "case", "value", "unit", "n", "min", "max", "how", "busy"}``, where ``value`` is the
+median of ``n`` readings and ``busy`` the share of all CPU time in use just before; or ``{"system", "case",
+"skipped"}``.
 """
 
 import argparse
@@ -160,9 +161,7 @@ def main() -> int:
     parser.add_argument("--cap", type=float, default=120.0, help="seconds after which a case is ended")
     options = parser.parse_args()
     systems, cases = options.systems.split(","), options.cases.split(",")
-    unknown = [name for name in systems if name not in IMPORTS] + [
-        name for name in cases if name not in CASES
-    ]
+    unknown = sorted({*systems, *cases} - {*IMPORTS, *CASES})
     if unknown:
         print(f"unknown: {', '.join(unknown)}", file=sys.stderr)
         return 2

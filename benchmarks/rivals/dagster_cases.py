@@ -1,4 +1,4 @@
-"""Dagster: jobs executed in this process, and by the multiprocess executor, on a persistent SQLite instance."""
+"""Dagster: jobs in this process, and by the multiprocess executor, on a persistent SQLite instance."""
 
 import logging
 import os

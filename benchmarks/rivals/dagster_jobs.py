@@ -43,7 +43,7 @@ def stamp() -> float:
 
 
 @op
-def burn(_: int) -> int:
+def burn(value: int) -> int:
     """CPU-bound."""
     return measure.burn()
 

@@ -8,8 +8,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,16 +41,14 @@ def main(cases: Mapping[str, Callable[[Options], None]]) -> None:
     if asked.case in cases:
         cases[asked.case](Options(asked.work, asked.reps))
     else:
-        print(
-            json.dumps({"case": asked.case, "skipped": "not within the cap, or the system has no such thing"})
-        )
+        print(json.dumps({"case": asked.case, "skipped": "more than the system does within the cap"}))
 
 
 def report(case: str, unit: str, reading: Callable[[], float], *, reps: int, how: str = "") -> None:
     """Take up to ``reps`` readings and print their median and range."""
     busy = busy_share()
     begin = time.perf_counter()
-    readings = []
+    readings: list[float] = []
     while len(readings) < reps and (not readings or time.perf_counter() - begin < BUDGET_S):
         readings.append(reading())
     line = {
@@ -117,15 +114,6 @@ def seconds(work: Callable[[], object]) -> float:
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
-
-
-@contextmanager
-def expecting(count: int) -> Iterator[list[object]]:
-    """Collects results and fails unless there are ``count``: a rival that does less is not faster."""
-    results: list[object] = []
-    yield results
-    if len(results) != count:
-        raise SystemExit(f"{len(results)} results instead of {count}")
 
 
 def significant(value: float) -> float:

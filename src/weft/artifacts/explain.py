@@ -1,6 +1,6 @@
 """Which part of a value cannot be stored: a search that runs only once storing it has failed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from weft.model.errors import NotSerializable
@@ -14,43 +14,56 @@ _HINTS = (
     (("generator", "async_generator"), "return a list of its items instead"),
     (("coroutine",), "await it first"),
     (("lock", "RLock", "Condition", "Event", "Semaphore", "Thread"), "make it inside the task that uses it"),
-    (("socket", "Connection", "Cursor", "Session", "Engine"), "pass what it takes to connect, not the connection"),
-    (("TextIOWrapper", "BufferedReader", "BufferedWriter", "FileIO"), "pass the path and open it inside the task"),
+    (
+        ("socket", "Connection", "Cursor", "Session", "Engine"),
+        "connect inside the task that uses it",
+    ),
+    (
+        ("TextIOWrapper", "BufferedReader", "BufferedWriter", "FileIO"),
+        "open it inside the task that uses it",
+    ),
     (("module",), "import it inside the task"),
     (("memoryview",), "pass bytes"),
 )
 
 
-def not_serializable(value: Any, what: str, failure: Exception, fails: Fails) -> NotSerializable:
+def not_serializable(
+    value: Any, what: str, failure: Exception, fails: Fails, names: Sequence[str] | None = None
+) -> NotSerializable:
     """The error that names the innermost part that cannot be stored.
 
     Args:
         value: What could not be stored.
-        what: What it is to the user (``result``).
+        what: What it is to the user (``result``, ``arguments of load``).
         failure: Why.
         fails: See ``Fails``.
+        names: Given for a call's ``(args, kwargs)``: the positional parameters' names, as far as known.
     """
-    path, culprit, failure = _search(value, what, failure, fails)
+    parts = _children(value, what)
+    if names is not None and type(value) is tuple and len(value) == 2 and isinstance(value[1], dict):
+        parts = _arguments(*value, names)
+    path, culprit, failure = _search(value, what, failure, parts, fails)
     kind = type(culprit)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    error = NotSerializable(
+    return NotSerializable(
         f"{path} cannot be stored or sent: it is of type {name} ({failure})",
-        where=path,
+        where=what,
         hint=_hint(kind.__qualname__),
         path=path,
         type=name,
     )
-    error.__cause__ = failure
-    return error
 
 
-def _search(value: Any, path: str, failure: Exception, fails: Fails) -> tuple[str, Any, Exception]:
+def _search(
+    value: Any, path: str, failure: Exception, parts: Iterator[tuple[str, Any]], fails: Fails
+) -> tuple[str, Any, Exception]:
     seen: set[int] = set()
     for _ in range(_DEPTH_MAX):
         seen.add(id(value))
-        for label, child in _children(value, path):
-            if id(child) not in seen and (found := fails(child)) is not None:
-                path, value, failure = label, child, found
+        for label, part in parts:
+            if id(part) not in seen and (found := fails(part)) is not None:
+                path, value, failure = label, part, found
+                parts = _children(part, label)
                 break
         else:
             break
@@ -59,9 +72,7 @@ def _search(value: Any, path: str, failure: Exception, fails: Fails) -> tuple[st
 
 def _children(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     """The parts of a value, each with the path that leads to it."""
-    if path == "" and type(value) is tuple and len(value) == 2:
-        yield from _arguments(*value)
-    elif isinstance(value, Mapping):
+    if isinstance(value, Mapping):
         for key, each in value.items():
             yield f"{path}[{_short(key)}]", each
             yield f"key {_short(key)} of {path}", key
@@ -77,12 +88,15 @@ def _children(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield f"{path}.{name}", each
         code, cells = getattr(value, "__code__", None), getattr(value, "__closure__", None)
         for name, cell in zip(getattr(code, "co_freevars", ()), cells or (), strict=False):
-            yield f"variable {name!r} that {path} uses", cell.cell_contents
+            try:
+                yield f"variable {name!r} that {path} uses", cell.cell_contents
+            except ValueError:
+                pass  # Not assigned yet.
 
 
-def _arguments(args: Any, kwargs: Any) -> Iterator[tuple[str, Any]]:
+def _arguments(args: Any, kwargs: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
     for i, each in enumerate(args):
-        yield f"argument {i + 1}", each
+        yield (f"argument {names[i]!r}" if i < len(names) else f"argument {i + 1}"), each
     for name, each in kwargs.items():
         yield f"argument {name!r}", each
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
+from weft.artifacts.blobs import Data
 from weft.model.errors import NotSerializable, WeftError
 
 HoleIndex = Callable[[object], int | None]
@@ -53,7 +54,7 @@ def dump(value: object, hole_index: HoleIndex | None = None) -> tuple[bytes, boo
         raise Unpicklable(f"{type(exc).__name__}: {exc}") from exc
 
 
-def load(data: bytes | memoryview, fills: Sequence[object] = ()) -> Any:
+def load(data: Data, fills: Sequence[object] = ()) -> Any:
     """Unpickle; hole number i becomes ``fills[i]``.
 
     Raises:
@@ -91,7 +92,7 @@ def _dump(base: Any, value: object, hole_index: HoleIndex | None) -> bytes:
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, data: bytes | memoryview, fills: Sequence[object]) -> None:
+    def __init__(self, data: Data, fills: Sequence[object]) -> None:
         super().__init__(io.BytesIO(data))
         self.fills = fills
 

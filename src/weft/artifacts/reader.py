@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from weft.artifacts.arrays import NUMPY, decode_array, decode_scalar
+from weft.artifacts.blobs import Data
 from weft.artifacts.classes import rebuild
 from weft.artifacts.codes import PICKLE, Ext, embedded_parts
 from weft.artifacts.pickles import load
@@ -22,6 +23,8 @@ from weft.artifacts.tables import FORMATS, decode_table
 from weft.model.errors import UntrustedValue
 
 _COMPLEX = Layout(">dd")
+_decode = msgspec.msgpack.Decoder().decode
+_decode_index = msgspec.msgpack.Decoder(int).decode
 
 
 class Reader:
@@ -37,7 +40,7 @@ class Reader:
     def __init__(self, *, trusted: bool) -> None:
         self.trusted = trusted
         self.fills: Sequence[Any] = ()
-        self.decode: Callable[[bytes | memoryview], Any]
+        self.decode: Callable[[Data], Any]
         self.decode = msgspec.msgpack.Decoder(Any, ext_hook=self.extension).decode
 
     def extension(self, code: int, data: memoryview) -> Any:
@@ -79,7 +82,7 @@ def _moment(parse: Callable[[str], Any]) -> Callable[[Reader, memoryview], Any]:
     def read(_reader: Reader, data: memoryview) -> Any:
         if data[0] < 0x80:  # Text; else a msgpack array.
             return parse(str(data, "ascii"))
-        text, fold, zone = msgspec.msgpack.decode(data)
+        text, fold, zone = _decode(data)
         return parse(text).replace(fold=fold, tzinfo=_zone(zone))
 
     return read
@@ -118,7 +121,7 @@ def _path(reader: Reader, data: memoryview) -> Any:
 
 
 def _buffer(_reader: Reader, data: memoryview) -> memoryview:
-    form, shape, raw = msgspec.msgpack.decode(data)
+    form, shape, raw = _decode(data)
     return memoryview(raw).cast(form, shape) if shape != [len(raw)] or form != "B" else memoryview(raw)
 
 
@@ -128,7 +131,7 @@ def _arguments(reader: Reader, data: memoryview) -> Any:
 
 
 _READ: dict[int, Callable[[Reader, memoryview], Any]] = {
-    Ext.HOLE: lambda reader, data: reader.hole(msgspec.msgpack.decode(data, type=int)),
+    Ext.HOLE: lambda reader, data: reader.hole(_decode_index(data)),
     Ext.TUPLE: lambda reader, data: tuple(reader.decode(data)),
     Ext.ARGUMENTS: _arguments,
     Ext.SET: lambda reader, data: set(reader.decode(data)),
@@ -138,8 +141,8 @@ _READ: dict[int, Callable[[Reader, memoryview], Any]] = {
     Ext.DATETIME: _moment(datetime.fromisoformat),
     Ext.DATE: lambda _, data: date.fromisoformat(str(data, "ascii")),
     Ext.TIME: _moment(time.fromisoformat),
-    Ext.TIMEDELTA: lambda _, data: timedelta(*msgspec.msgpack.decode(data)),
-    Ext.TIMEZONE: lambda _, data: _zone(msgspec.msgpack.decode(data)),
+    Ext.TIMEDELTA: lambda _, data: timedelta(*_decode(data)),
+    Ext.TIMEZONE: lambda _, data: _zone(_decode(data)),
     Ext.DECIMAL: _decimal,
     Ext.UUID: _uuid,
     Ext.PATH: _path,
@@ -151,6 +154,6 @@ _READ: dict[int, Callable[[Reader, memoryview], Any]] = {
     Ext.COUNTER: lambda reader, data: Counter(reader.decode(data)),
     Ext.DEQUE: lambda reader, data: deque(*reader.decode(data)),
     Ext.OBJECT: lambda reader, data: reader.named(*reader.decode(data)),
-    Ext.NUMPY_SCALAR: lambda _, data: decode_scalar(*msgspec.msgpack.decode(data)),
+    Ext.NUMPY_SCALAR: lambda _, data: decode_scalar(*_decode(data)),
     Ext.EMBEDDED: lambda reader, data: reader.embedded(*embedded_parts(data)),
 }

@@ -19,14 +19,13 @@ from msgpack import Packer
 
 from weft.artifacts.arrays import NUMPY, decode_array
 from weft.artifacts.blobs import Data
-from weft.artifacts.classes import plan_for
 from weft.artifacts.codes import BYTES, JSON, MSGPACK, PICKLE, TEXT, Ext, extension_head
 from weft.artifacts.explain import not_serializable
 from weft.artifacts.pickles import dump, load
 from weft.artifacts.reader import Reader, untrusted
 from weft.artifacts.tables import FORMATS, decode_table
 from weft.artifacts.writer import Hole, TooManyCopies, Writer, encode_leaf
-from weft.model.errors import ArtifactCorrupt, NotSerializable, WeftError
+from weft.model.errors import ArtifactCorrupt, WeftError
 from weft.model.values import INLINE_MAX
 
 Encoded = tuple[str, tuple[Data, ...]]
@@ -36,23 +35,40 @@ SCALARS = frozenset({int, str, float, bool})
 pack_scalar = Packer(strict_types=True).pack
 """Packs a scalar: it calls nobody back and allocates nothing that could run code, so threads may share it."""
 
-_PLAIN = frozenset({int, float, bool, type(None), list, dict, set, frozenset, str, bytes})
+_PLAIN = frozenset({int, float, bool, type(None), list, dict, str, bytes, bytearray, memoryview})
 _KEEP = 32
 _writers: list[Writer] = []
 _fillers: dict[bool, list[Reader]] = {True: [], False: []}
 _READERS = {True: Reader(trusted=True), False: Reader(trusted=False)}
-decode_plain = _READERS[True].decode
-"""Reads msgpack bytes without holes in a trusted process, with msgspec's and the readers' own errors."""
 
 
 def encode(value: Any, what: str) -> Encoded:
-    """The format and the parts of a value. Raises ``NotSerializable``."""
-    return _encode(value, what, None)[0]
+    """The format and the parts of a value; ``what`` names it in the error.
+
+    Raises:
+        NotSerializable: A part of it cannot be stored.
+    """
+    try:
+        return _encode(value, None)[0]
+    except (WeftError, MemoryError):
+        raise
+    except Exception as exc:
+        raise _blame(value, what, exc, None, None) from exc.__cause__
 
 
-def encode_with_holes(value: Any, hole: Hole, what: str) -> tuple[Encoded, Sequence[Any]]:
-    """The same for a value with holes, and the references in the order of the holes' numbers."""
-    return _encode(value, what, hole)
+def encode_with_holes(
+    value: Any, hole: Hole, what: str, names: Sequence[str] = ()
+) -> tuple[Encoded, Sequence[Any]]:
+    """The same for a value with holes, and the references in the order of the holes' numbers.
+
+    ``names`` are the positional parameters' names if the value is an ``(args, kwargs)`` pair.
+    """
+    try:
+        return _encode(value, hole)
+    except (WeftError, MemoryError):
+        raise
+    except Exception as exc:
+        raise _blame(value, what, exc, hole, names) from exc.__cause__
 
 
 def decode(format: str, data: Data, *, trusted: bool, fills: Sequence[Any] = ()) -> Any:  # noqa: A002 - the name of Result's field
@@ -116,21 +132,68 @@ def _decode_other(format: str, data: Data) -> Any:  # noqa: A002 - as above
     raise ValueError("unknown format")
 
 
-def _encode(value: Any, what: str, hole: Hole | None) -> tuple[Encoded, Sequence[Any]]:
+def _encode(value: Any, hole: Hole | None) -> tuple[Encoded, Sequence[Any]]:
     try:
         writer = _writers.pop()
     except IndexError:
         writer = Writer()
-    writer.begin(hole)
     try:
-        return _attempt(writer, value, what, hole)
-    except (WeftError, MemoryError):
-        raise
-    except Exception as exc:
-        # The search stores parts, which may again fail and search; each level looks one level down.
-        raise not_serializable(value, what, exc, lambda part: _failure(part, hole)) from exc
+        if hole is not None:
+            writer.begin(hole)
+        try:
+            encoded = _by_format(writer, value)
+        except (ValueError, OverflowError, RecursionError, TooManyCopies):
+            # Circular, too deep or too large for msgpack, or cheaper whole: pickle has no such limits.
+            writer.begin(hole)
+            data, _ = dump(value, None if hole is None else writer.hole_index)
+            encoded = PICKLE, (data,)
+        return encoded, writer.refs if hole is not None else ()
     finally:
-        refs, writer.refs = writer.refs, []
-        writer.begin(None)
+        if hole is not None or writer.copies:
+            writer.begin(None)
         if len(_writers) < _KEEP:
             _writers.append(writer)
+
+
+def _by_format(writer: Writer, value: Any) -> Encoded:
+    kind = type(value)
+    if kind is tuple:
+        return MSGPACK, _tuple(writer, value)
+    if kind in _PLAIN:
+        if kind is bytes and len(value) > INLINE_MAX:
+            return BYTES, (value,)
+        if kind is str and len(value) > INLINE_MAX:
+            try:
+                return TEXT, (value.encode(),)
+            except UnicodeEncodeError:
+                pass  # Lone surrogates: the writer knows how to keep them.
+        return MSGPACK, (writer.pack(value),)
+    leaf = encode_leaf(value)
+    if leaf is not None:
+        return leaf
+    if writer.knows(value):
+        return MSGPACK, (writer.pack(value),)
+    data, _ = dump(value, writer.hole_index)
+    return PICKLE, (data,)
+
+
+def _tuple(writer: Writer, value: tuple[Any, ...]) -> tuple[Data, ...]:
+    code: Ext
+    if len(value) == 2 and type(value[0]) is tuple and type(value[1]) is dict:
+        code, payload = Ext.ARGUMENTS, writer.pack([list(value[0]), value[1]])
+    else:
+        code, payload = Ext.TUPLE, writer.pack(list(value))
+    return extension_head(code, len(payload)), payload
+
+
+def _blame(
+    value: Any, what: str, exc: Exception, hole: Hole | None, names: Sequence[str] | None
+) -> Exception:
+    def fails(part: Any) -> Exception | None:
+        try:
+            _encode(part, hole)
+        except Exception as found:
+            return found
+        return None
+
+    return not_serializable(value, what, exc, fails, names)

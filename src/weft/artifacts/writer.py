@@ -16,7 +16,7 @@ is used by one thread at a time; ``serialize.py`` keeps a pool of them.
 
 import sys
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from struct import Struct as Layout
 from typing import Any
@@ -40,7 +40,9 @@ _COPIES_MAX = 32
 """More leaves than this with copied code are better pickled as one value, which copies it once."""
 _COMPLEX = Layout(">dd")
 _new_ext = tuple.__new__  # ``ExtType.__new__`` checks its arguments in Python, at three times the price.
-_encode = msgspec.msgpack.encode
+_encode = msgspec.msgpack.Encoder().encode
+_SIMPLE = frozenset({int, str, float, bool, bytes, type(None)})
+_simple = Packer(strict_types=True).pack  # Calls nobody back, so it may be shared.
 
 
 class TooManyCopies(Exception):
@@ -52,9 +54,10 @@ class Writer:
 
     Attributes:
         refs: The references of the holes met since ``begin``; hole number i is ``refs[i]``.
+        copies: Leaves since ``begin`` that hold copied code.
     """
 
-    __slots__ = ("_copies", "_hole", "_indexes", "_packers", "refs")
+    __slots__ = ("_hole", "_indexes", "_packers", "copies", "refs")
 
     def __init__(self) -> None:
         self._packers: list[Any] = []
@@ -63,7 +66,7 @@ class Writer:
     def begin(self, hole: Hole | None) -> None:
         """Forget the value before."""
         self._hole = hole
-        self._copies = 0
+        self.copies = 0
         self._indexes: dict[int, tuple[int, Any]] = {}
         self.refs: list[Any] = []
 
@@ -102,6 +105,17 @@ class Writer:
         self.refs.append(ref)
         return len(self.refs) - 1
 
+    def knows(self, obj: Any) -> bool:
+        """Whether an object that is no plain container is kept without a pickle of its own."""
+        cls = type(obj)
+        return (
+            cls in _WRITE
+            or self.hole_index(obj) is not None
+            or _late_type(cls) is not None
+            or plan_for(cls) is not None
+            or (cls.__module__ == "numpy" and isinstance(obj, sys.modules["numpy"].generic))
+        )
+
     def _unknown(self, obj: Any) -> Any:
         """Make an extension of an object whose type msgpack does not know."""
         cls = type(obj)
@@ -130,8 +144,8 @@ class Writer:
         if made is not None:
             return _embedded(*made)
         data, copied = dump(obj, self.hole_index if self._hole is not None else None)
-        self._copies += copied
-        if self._copies > _COPIES_MAX:
+        self.copies += copied
+        if self.copies > _COPIES_MAX:
             raise TooManyCopies
         return _embedded(PICKLE, (data,))
 
@@ -205,8 +219,12 @@ def _write_tuple(writer: Writer, obj: Any) -> Any:
     return _new_ext(ExtType, (Ext.TUPLE, writer.pack(list(obj))))
 
 
-def _sorted_elements(writer: Writer, elements: Iterable[Any]) -> bytes:
-    packed = sorted(map(writer.pack, elements))
+def _sorted_elements(writer: Writer, elements: Collection[Any]) -> bytes:
+    pack = _simple if _SIMPLE.issuperset(map(type, elements)) else writer.pack
+    try:
+        packed = sorted(map(pack, elements))
+    except (OverflowError, UnicodeEncodeError):
+        packed = sorted(map(writer.pack, elements))
     return b"".join((array_head(len(packed)), *packed))
 
 
@@ -237,7 +255,8 @@ def _write_moment(code: Ext) -> Callable[[Writer, Any], Any]:
         zone = _zone(obj.tzinfo)
         if zone is False:
             return None
-        if zone is None and not obj.fold:
+        if not obj.fold and (zone is None or (type(zone) is list and len(zone) == 1)):
+            # ISO text says it all, a nameless offset included.
             return _new_ext(ExtType, (code, obj.isoformat().encode()))
         return _new_ext(ExtType, (code, _encode((obj.replace(tzinfo=None).isoformat(), obj.fold, zone))))
 

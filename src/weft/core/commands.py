@@ -44,6 +44,7 @@ class Accepted(msgspec.Struct, frozen=True):
     result: Result | None = None
     error: ErrorInfo | None = None
     base: int = -1
+    count: int = 0
     items: tuple["Item", ...] = ()
 
 

@@ -76,7 +76,7 @@ def _accept(turn: Turn, run: Run, parent: Task, flow: Flow, event: Called) -> No
     flow.open += 1
     turn.introduce(task)
     base = _expand_now(turn, run, task, event)
-    turn.commands.append(Accepted(event.token, run.id, task.idx, base=base))
+    turn.commands.append(Accepted(event.token, run.id, task.idx, base=base, count=len(event.items or ())))
     if task.state is _T.PENDING:
         link(task)
         if task.unmet == 0:
@@ -174,6 +174,7 @@ def _replay(turn: Turn, run: Run, task: Task, event: Called) -> None:
             task.result if ended else None,
             task.error if ended else None,
             base,
+            body.count if isinstance(body, Map) else 0,
             items,
         )
     )
@@ -193,7 +194,7 @@ def _remake(turn: Turn, run: Run, task: Task, event: Called) -> None:
     task.body = None
     turn.introduce(task)
     base = _expand_now(turn, run, task, event)
-    turn.commands.append(Accepted(event.token, run.id, task.idx, base=base))
+    turn.commands.append(Accepted(event.token, run.id, task.idx, base=base, count=len(event.items or ())))
     if task.state is _T.PENDING:
         link(task)
         if task.unmet == 0:

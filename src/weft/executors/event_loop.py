@@ -14,10 +14,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from weft.executors import endings
 from weft.executors.outbox import Outbox
 from weft.model.attempts import Attempt, AttemptId, Ended, Started
-from weft.model.errors import ErrorInfo, TaskLost
+from weft.model.errors import TaskLost
 from weft.model.states import TaskState
+from weft.runtime.failure import named
 from weft.runtime.runner import Runner, cancel_error, timeout_error
 
 ANNOUNCE_AFTER_S = 0.05
@@ -46,13 +48,13 @@ class AsyncLane:
     Args:
         runner: Carries out each.
         outbox: Takes the reports.
-        wake: Called when there is something for the watch thread to look at.
+        wake: Called with the moment (monotonic) by which the watch thread must look here.
         limit: How many may run at once; the rest wait their turn.
         grace_s: How long an attempt may go on past its timeout before it is given up.
     """
 
     def __init__(
-        self, runner: Runner, outbox: Outbox, wake: Callable[[], None], *, limit: int, grace_s: float
+        self, runner: Runner, outbox: Outbox, wake: Callable[[float], None], *, limit: int, grace_s: float
     ) -> None:
         self._runner = runner
         self._outbox = outbox
@@ -87,7 +89,6 @@ class AsyncLane:
             return False
         entry.cancelled = True
         self._due(time.monotonic() + grace_s, attempt_id)
-        self._wake()
         loop = entry.loop or self._loop
         if loop is not None:
             loop.call(partial(self._stop, loop, entry, grace_s))
@@ -121,9 +122,7 @@ class AsyncLane:
             time.sleep(0.002)
         self._closed = True
         for entry in list(self._entries.values()):
-            error = ErrorInfo(
-                TaskLost.__name__, f"{entry.attempt.key} still ran when its executor closed", TaskLost.code
-            )
+            error = named(TaskLost, "it still ran when its executor closed")
             self._answer(entry, self._runner.stopped(entry.attempt, entry.started_at, error, TaskState.LOST))
         for loop in self._loops:
             loop.stop()
@@ -163,7 +162,6 @@ class AsyncLane:
             if attempt.timeout_s is not None:
                 entry.timer = loop.loop.call_later(attempt.timeout_s, self._time_out, loop, entry)
                 self._due(entry.began + attempt.timeout_s + self._grace_s, attempt.id)
-                self._wake()
             loop.young.append(entry)
             if not loop.announcing:
                 loop.announcing = True
@@ -178,21 +176,7 @@ class AsyncLane:
         except BaseException:  # Cancelled before its first step.
             ended = self._cancelled(entry)
         if entry.timed_out and ended.state is TaskState.CANCELLED:
-            error = timeout_error(entry.attempt)
-            if ended.error is not None:
-                error = ErrorInfo(error.type, error.message, error.code, ended.error.traceback)
-            ended = Ended(
-                ended.id,
-                TaskState.FAILED,
-                None,
-                error,
-                ended.started_at,
-                ended.ended_at,
-                ended.worker,
-                cpu_s=ended.cpu_s,
-                rss_peak=ended.rss_peak,
-                log_size=ended.log_size,
-            )
+            ended = endings.stopped(entry.attempt, ended, timed_out=True)
         self._answer(entry, ended)
         if self._queue:
             self._drain(loop)
@@ -249,19 +233,21 @@ class AsyncLane:
 
     def _cancelled(self, entry: _Entry) -> Ended:
         attempt = entry.attempt
-        return self._runner.stopped(attempt, entry.started_at, cancel_error(attempt), TaskState.CANCELLED)
+        return self._runner.stopped(attempt, entry.started_at, cancel_error(), TaskState.CANCELLED)
 
     def _answer(self, entry: _Entry, ended: Ended) -> None:
         if self._entries.pop(entry.attempt.id, None) is not None:
             self._outbox.waiting.append(ended)
 
     def _due(self, at: float, attempt_id: AttemptId) -> None:
+        at += _WATCH_MARGIN_S
         with self._lock:
             if len(self._deadlines) > 1000 + 2 * len(self._entries):
                 # Most of these have ended long before they were due.
                 self._deadlines = [each for each in self._deadlines if each[1] in self._entries]
                 heapq.heapify(self._deadlines)
-            heapq.heappush(self._deadlines, (at + _WATCH_MARGIN_S, attempt_id))
+            heapq.heappush(self._deadlines, (at, attempt_id))
+        self._wake(at)
 
 
 class _Loop:

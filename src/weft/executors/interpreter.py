@@ -94,7 +94,8 @@ class Interpreter:
         backlog_s: How long what it holds is expected to take.
         given: Attempts sent to it and not taken back, ever.
         retiring: Whether it gets no more work and exits once it has none.
-        kill_at: When an exit that was asked for is no longer waited for; 0 if none was.
+        kill_at: When its hello, or the exit it was asked for, is no longer waited for; 0: none is.
+        fault: What is wrong with it, if that is known.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -107,6 +108,7 @@ class Interpreter:
         self.given = 0
         self.retiring = False
         self.kill_at = 0.0
+        self.fault = ""
         self._number = 0
         self._bytes = 0
         self._inbox, inbox = socket.socketpair(socket.AF_UNIX, _DATAGRAMS)

@@ -6,6 +6,8 @@ UNKNOWN_S = 3600.0
 """Expected of a task that has not ended once: nothing is sent ahead of it, nothing behind it."""
 
 _WEIGHT = 0.2
+_STEP_MAX = 10.0
+"""A duration counts as this many times the mean at most: a single stall of the machine must not look like work."""
 _TASKS_MAX = 10_000
 _BACKLOG_S = 0.02
 _BACKLOG_MAX = 4096
@@ -30,9 +32,13 @@ class Pace:
             if len(self._by_task) >= _TASKS_MAX:
                 self._by_task.clear()
             known = spent_s
-        self._by_task[key] = known + (spent_s - known) * _WEIGHT
-        self._mean_s += (spent_s - self._mean_s) * _WEIGHT
+        self._by_task[key] = _moved(known, spent_s)
+        self._mean_s = _moved(self._mean_s, spent_s)
 
     def backlog(self, workers: int) -> int:
         """How many waiting attempts are about 20 ms of work for so many workers."""
         return min(_BACKLOG_MAX, round(_BACKLOG_S * workers / max(self._mean_s, 1e-6)))
+
+
+def _moved(mean_s: float, spent_s: float) -> float:
+    return mean_s + (min(spent_s, mean_s * _STEP_MAX) - mean_s) * _WEIGHT

@@ -4,8 +4,9 @@ Rules, and why:
 
 1. A worker runs one attempt at a time, so a crash, a kill or a limit touches that one only. What was sent
    ahead of it is taken back and given to others.
-2. Work is sent ahead only by experience: a few milliseconds of it for each worker, nothing behind
-   a task that is unknown or long (``backlog.py``). An attempt that proves long gives back what waits behind it at the next look.
+2. Work is sent ahead only by experience: a few milliseconds of it for each worker, nothing behind a task that
+   is unknown or long (``backlog.py``). An attempt that proves long loses what waits behind it at the next
+   look.
 3. ``submit`` writes to idle workers itself, because handing the work to another thread would cost more than
    a trivial task. Everything else happens in one thread, which alone hears workers, starts and buries them,
    and calls the sink; it never waits for any of them.
@@ -47,7 +48,7 @@ LINGER_S = 1.0
 """How long looking goes on when nothing runs, so that a chain of short tasks need not wake the thread."""
 GATHER_S = 0.0005
 """While workers have enough ahead of them, answers are gathered for so long before they are read."""
-TIMEOUT_GRACE_S = 2.0
+RETIRE_GRACE_S = 5.0
 START_S_MAX = 60.0
 STARTS_MAX = 3
 """Workers that die in a row before saying hello until the attempts that wait are given up."""
@@ -65,6 +66,7 @@ class ProcessExecutor:
         project: Folder of the user's code, for attempts that name none.
         main_file: The script that runs as ``__main__`` here, so that values of its classes open in workers.
         recycle_after: Attempts after which a worker is replaced; ``None``: never.
+        timeout_grace_s: How long an attempt past its timeout may take to stop before its process is killed.
     """
 
     name = "process"
@@ -79,6 +81,7 @@ class ProcessExecutor:
         project: str = "",
         main_file: str | None = None,
         recycle_after: int | None = None,
+        timeout_grace_s: float = 2.0,
     ) -> None:
         self.workers = workers or os.cpu_count() or 1
         self._home = home
@@ -86,6 +89,7 @@ class ProcessExecutor:
         self._project = project
         self._main_file = main_file
         self._recycle_after = recycle_after
+        self._timeout_grace_s = timeout_grace_s
         self._lock = threading.Lock()
         self._held: dict[AttemptId, Held] = {}
         self._backlog = Backlog(recycle_after=recycle_after)
@@ -246,9 +250,8 @@ class ProcessExecutor:
                 self._backlog.deal(self._interpreters)
             missing = self._missing(now)
             answers, self._answers = self._answers, []
-            gather = bool(news) and all(
-                each.backlog_s > 2 * GATHER_S for each in self._interpreters if each.held
-            )
+            backlogs = [each.backlog_s for each in self._interpreters if each.held] if news else []
+            gather = bool(backlogs) and min(backlogs) > 2 * GATHER_S
         for _ in range(missing):
             self._start_one()
         if answers:
@@ -302,6 +305,8 @@ class ProcessExecutor:
         """See what runs, and for how long already. The lock is held."""
         for interpreter in self._interpreters:
             if interpreter.kill_at and now >= interpreter.kill_at:
+                if not interpreter.ready:
+                    interpreter.fault = f"a worker process was not ready after {START_S_MAX:g} s"
                 interpreter.kill()
                 interpreter.kill_at = 0.0
             if self._closing and not interpreter.held:
@@ -325,7 +330,7 @@ class ProcessExecutor:
                 if now >= held.kill_at:
                     interpreter.kill()
             elif held.attempt.timeout_s is not None and ran_s >= held.attempt.timeout_s:
-                interpreter.ask_to_stop(held, TIMED_OUT, grace_s=TIMEOUT_GRACE_S)
+                interpreter.ask_to_stop(held, TIMED_OUT, grace_s=self._timeout_grace_s)
 
     def _hear(self, interpreter: Interpreter, news: list[tuple[int, Message]]) -> None:
         """Take a worker's news in. The lock is held."""
@@ -339,7 +344,12 @@ class ProcessExecutor:
                 self._answer(held, _verdict(held, message.ended))
             elif isinstance(message, Hello):
                 if message.version != WIRE_VERSION:
-                    self._refuse(interpreter, message.version)
+                    # The installation was replaced under this process.
+                    interpreter.fault = (
+                        f"workers speak version {message.version} of the wire and this process version "
+                        f"{WIRE_VERSION}: restart it to finish the upgrade"
+                    )
+                    interpreter.kill()
                     continue
                 interpreter.ready = True
                 interpreter.kill_at = 0.0
@@ -351,7 +361,7 @@ class ProcessExecutor:
             and interpreter.given >= self._recycle_after
             and not interpreter.held
         ):
-            interpreter.retire(grace_s=TIMEOUT_GRACE_S)
+            interpreter.retire(grace_s=RETIRE_GRACE_S)
 
     def _answer(self, held: Held, ended: Ended) -> None:
         """The one answer of an attempt. The lock is held."""
@@ -372,8 +382,8 @@ class ProcessExecutor:
             self._answer(held, self._loss(interpreter, held, exit_code))
         self._interpreters.remove(interpreter)
         if not interpreter.ready and not self._closing:
-            words = interpreter.last_words() or f"exit code {exit_code}, without a word"
-            self._start_failed(f"a worker process died before it was ready: {words}")
+            words = interpreter.last_words() or f"it ended with exit code {exit_code}"
+            self._start_failed(interpreter.fault or f"a worker process could not start: {words}")
         interpreter.close()
 
     def _loss(self, interpreter: Interpreter, held: Held, exit_code: int) -> Ended:
@@ -429,17 +439,6 @@ class ProcessExecutor:
             _log.error("%s", what)
             for held in self._backlog.clear():
                 self._answer(held, endings.unstarted(held.attempt, what))
-
-    def _refuse(self, interpreter: Interpreter, version: int) -> None:
-        """The installation changed under this process. The lock is held."""
-        self._failed_starts = STARTS_MAX
-        _log.error(
-            "worker %s speaks version %d of the wire, this process version %d: restart it after the upgrade",
-            interpreter.name,
-            version,
-            WIRE_VERSION,
-        )
-        interpreter.kill()
 
     def _abandon(self) -> None:
         """Kill everything and answer everything, after a fault of our own."""

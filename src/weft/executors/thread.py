@@ -5,21 +5,21 @@ Three lanes. Plain functions share a pool of threads. Coroutine functions share 
 
 Rules of the pool, which come from handing-over costing more than a trivial task:
 
-1. Queued attempts stay in one queue from which threads take one at a time, so none is stuck behind a long one.
+1. Queued attempts stay in one queue from which threads take one at a time: none is stuck behind a long one.
 2. As few threads as will do: while attempts are short, one thread is woken and the others sleep, because
    threads that compete for the interpreter lock only slow each other down. The watch thread wakes or adds
    more as soon as all that are awake have been busy for a millisecond, twice as many every time.
 3. Reports are collected and handed over when the queue is empty, a long attempt ends or 2 ms have passed.
 
-A thread cannot be killed. To stop one, an ``Interrupt`` is raised in it (``PyThreadState_SetAsyncExc``), which
-strikes when it next runs Python code. If it has not ended after the grace it is abandoned: its attempt is
-answered, what it still returns is dropped, and another thread takes its place. ``os._exit``, a segmentation
-fault or running out of memory take the whole process; tasks that may do so belong to ``process``.
+A thread cannot be killed. To stop one, an ``Interrupt`` is raised in it (``PyThreadState_SetAsyncExc``),
+which strikes when it next runs Python code. If it has not ended after the grace it is abandoned: its attempt
+is answered, what it still returns is dropped, and another thread takes its place. ``os._exit``, a
+segmentation fault or running out of memory take the whole process; tasks that may do so belong to
+``process``.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import threading
 import time
@@ -29,12 +29,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weft.artifacts.artifacts import Artifacts
+from weft.executors import endings
 from weft.executors.outbox import Outbox
 from weft.executors.protocol import Sink
+from weft.executors.slot import Slot
 from weft.model.attempts import Attempt, AttemptId, Ended, Shown, Started
 from weft.model.calls import PythonCall
-from weft.model.errors import ErrorInfo, ExecutorError, TaskLost
+from weft.model.errors import ExecutorError, TaskLost
 from weft.model.states import TaskState
+from weft.runtime.failure import named
 from weft.runtime.logs import StreamCapture
 from weft.runtime.runner import Runner, cancel_error, timeout_error
 from weft.runtime.signals import Cancelled, Interrupt, TimedOut
@@ -53,65 +56,7 @@ _BACKLOG_MAX = 4096
 _TICK_S = 0.005
 _GROW_TICK_S = 0.002
 _OVERHEAD_S = 5e-6
-
-
-class _Slot:
-    """One thread and the attempt that it carries out."""
-
-    __slots__ = (
-        "abandoned",
-        "announced",
-        "attempt",
-        "began",
-        "deadline",
-        "gate",
-        "give_up_at",
-        "lock",
-        "struck",
-        "thread",
-    )
-
-    def __init__(self) -> None:
-        self.attempt: Attempt | None = None
-        self.began = 0.0
-        self.deadline: float | None = None
-        self.give_up_at: float | None = None
-        self.announced = False
-        self.struck: type[Interrupt] | None = None
-        self.abandoned = False
-        self.lock = threading.Lock()
-        self.gate = threading.Lock()
-        self.gate.acquire()
-        self.thread: threading.Thread | None = None
-
-    def occupy(self, attempt: Attempt) -> None:
-        """Begin an attempt."""
-        self.began = time.monotonic()
-        self.deadline = None if attempt.timeout_s is None else self.began + attempt.timeout_s
-        self.announced = False
-        self.attempt = attempt
-
-    def leave(self) -> None:
-        """The attempt is over: from here on nothing strikes this thread. May itself be struck; call it again."""
-        with self.lock:
-            self.attempt = None
-            self.give_up_at = None
-            struck, self.struck = self.struck, None
-        if struck is not None and self.thread is not None:
-            _raise_in(self.thread, None)
-
-    def strike(self, attempt_id: AttemptId, kind: type[Interrupt], give_up_at: float) -> bool:
-        """Raise ``kind`` in the thread if it still carries out this attempt."""
-        with self.lock:
-            if self.attempt is None or self.attempt.id != attempt_id or self.thread is None:
-                return False
-            if self.struck is None:
-                self.struck = kind
-                self.give_up_at = give_up_at
-                _raise_in(self.thread, kind)
-            elif self.give_up_at is not None:
-                self.give_up_at = min(self.give_up_at, give_up_at)
-            return True
+_NEVER = float("inf")
 
 
 class ThreadExecutor:
@@ -157,9 +102,9 @@ class ThreadExecutor:
         self._outbox = Outbox(_nobody)
         self._queue: deque[Attempt] = deque()
         self._queued: dict[AttemptId, Attempt] = {}
-        self._slots: list[_Slot] = []
-        self._idle: list[_Slot] = []
-        self._flow_slots: dict[AttemptId, _Slot] = {}
+        self._slots: list[Slot] = []
+        self._idle: list[Slot] = []
+        self._flow_slots: dict[AttemptId, Slot] = {}
         self._lane: AsyncLane | None = None
         self._lock = threading.Lock()
         self._average_s = SHORT_S
@@ -167,7 +112,7 @@ class ThreadExecutor:
         self._grow_by = 1
         self._watch_thread: threading.Thread | None = None
         self._watch_event = threading.Event()
-        self._watch_sleeps = False
+        self._watch_until = _NEVER
         self._closing = False
         self._closed = False
 
@@ -197,18 +142,17 @@ class ThreadExecutor:
                 self._queued[attempt.id] = attempt
             self._queue.extend(plain)
             self._staff(len(plain))
-        self._wake_watch()
+            alone = self._queue and not self._idle
+            self._wake_watch(time.monotonic() + (_GROW_TICK_S if alone else ANNOUNCE_AFTER_S))
 
     def cancel(self, ids: Iterable[AttemptId], *, grace_s: float = 5.0) -> None:
         """Ask each to stop, and give it up after ``grace_s``."""
         give_up_at = time.monotonic() + grace_s
-        slots: dict[AttemptId, _Slot] | None = None
+        slots: dict[AttemptId, Slot] | None = None
         for attempt_id in ids:
             attempt = self._queued.pop(attempt_id, None)
             if attempt is not None:
-                self._outbox.waiting.append(
-                    self.runner.stopped(attempt, 0.0, cancel_error(attempt), TaskState.CANCELLED)
-                )
+                self._outbox.waiting.append(endings.cancelled(attempt))
                 continue
             if slots is None:
                 slots = {busy.id: slot for slot in list(self._slots) if (busy := slot.attempt) is not None}
@@ -220,7 +164,7 @@ class ThreadExecutor:
                 self._stop_flow(flow_slot, attempt_id, Cancelled, give_up_at)
             elif self._lane is not None:
                 self._lane.cancel(attempt_id, grace_s)
-        self._wake_watch()
+        self._wake_watch(0.0)
 
     def capacity(self) -> int:
         """The pool's threads, about 20 ms of queued work, and everything that takes no thread of the pool."""
@@ -254,8 +198,7 @@ class ThreadExecutor:
         for slot in busy:
             attempt = slot.attempt
             if attempt is not None and self._abandon(slot, attempt):
-                text = f"{attempt.key} still ran when its executor closed"
-                error = ErrorInfo(TaskLost.__name__, text, TaskLost.code)
+                error = named(TaskLost, "it still ran when its executor closed")
                 self._outbox.waiting.append(
                     self.runner.stopped(attempt, self._wall(slot), error, TaskState.LOST)
                 )
@@ -296,12 +239,12 @@ class ThreadExecutor:
 
     def _hire(self, count: int) -> None:
         for _ in range(count):
-            slot = _Slot()
+            slot = Slot()
             slot.thread = threading.Thread(target=self._work, args=(slot,), name="weft-task", daemon=True)
             self._slots.append(slot)
             slot.thread.start()
 
-    def _work(self, slot: _Slot) -> None:
+    def _work(self, slot: Slot) -> None:
         """A pool thread's life."""
         queue = self._queue
         waiting = self._outbox.waiting
@@ -331,12 +274,14 @@ class ThreadExecutor:
             ):
                 self._outbox.flush()
 
-    def _carry(self, slot: _Slot, attempt: Attempt) -> Ended | None:
+    def _carry(self, slot: Slot, attempt: Attempt) -> Ended | None:
         """Run one attempt; ``None`` if someone else answers it."""
         ended: Ended | None = None
         ours = False
         try:
             slot.occupy(attempt)
+            if slot.deadline is not None:
+                self._wake_watch(slot.deadline)
             # Only now: ``cancel`` looks among the queued first and then among the slots.
             ours = self._queued.pop(attempt.id, None) is not None
             if ours:
@@ -352,14 +297,14 @@ class ThreadExecutor:
                 ended = self._interrupted(slot, attempt, struck)
         return None if slot.abandoned else ended
 
-    def _interrupted(self, slot: _Slot, attempt: Attempt, struck: Interrupt) -> Ended:
+    def _interrupted(self, slot: Slot, attempt: Attempt, struck: Interrupt) -> Ended:
         if isinstance(struck, TimedOut):
             error, state = timeout_error(attempt, struck), TaskState.FAILED
         else:
-            error, state = cancel_error(attempt, struck), TaskState.CANCELLED
+            error, state = cancel_error(struck), TaskState.CANCELLED
         return self.runner.stopped(attempt, self._wall(slot), error, state)
 
-    def _park(self, slot: _Slot) -> bool:
+    def _park(self, slot: Slot) -> bool:
         """Sleep until there is work; False when the executor closes."""
         self._idle.append(slot)
         if self._queue or self._closing:
@@ -368,11 +313,11 @@ class ThreadExecutor:
                 self._idle.remove(slot)
             except ValueError:
                 slot.gate.acquire()
-            return not self._closing or bool(self._queue)
+            return bool(self._queue) or not self._closing
         slot.gate.acquire()
-        return not self._closing or bool(self._queue)
+        return bool(self._queue) or not self._closing
 
-    def _open_gate(self, slot: _Slot) -> None:
+    def _open_gate(self, slot: Slot) -> None:
         try:
             self._idle.remove(slot)
         except ValueError:
@@ -397,30 +342,31 @@ class ThreadExecutor:
             return self._lane
 
     def _start_flow(self, attempt: Attempt) -> None:
-        slot = _Slot()
+        slot = Slot()
         slot.occupy(attempt)
         self._flow_slots[attempt.id] = slot
+        self._wake_watch(slot.began + ANNOUNCE_AFTER_S if slot.deadline is None else slot.deadline)
         slot.thread = threading.Thread(
             target=self._run_flow, args=(slot, attempt), name=f"weft-flow-{attempt.key}", daemon=True
         )
         slot.thread.start()
 
-    def _run_flow(self, slot: _Slot, attempt: Attempt) -> None:
+    def _run_flow(self, slot: Slot, attempt: Attempt) -> None:
+        carry_out = self.runner.run if self._flows is None else self._flows
         ended: Ended | None = None
         try:
-            ended = (self._flows or self.runner.run)(attempt)
+            ended = carry_out(attempt)
             slot.leave()
         except Interrupt as struck:
             slot.leave()
-            ended = ended or self._interrupted(slot, attempt, struck)
+            if ended is None:
+                ended = self._interrupted(slot, attempt, struck)
         self._flow_slots.pop(attempt.id, None)
         if not slot.abandoned:
             self._outbox.waiting.append(ended)
             self._outbox.flush()
 
-    def _stop_flow(
-        self, slot: _Slot, attempt_id: AttemptId, kind: type[Interrupt], give_up_at: float
-    ) -> None:
+    def _stop_flow(self, slot: Slot, attempt_id: AttemptId, kind: type[Interrupt], give_up_at: float) -> None:
         if self._interrupt_flow is not None and self._interrupt_flow(attempt_id, kind):
             slot.give_up_at = give_up_at
         else:
@@ -429,29 +375,31 @@ class ThreadExecutor:
     def _shown(self, shown: Shown) -> None:
         """A task published something. The watch hands it over: this thread may be struck at any moment."""
         self._outbox.waiting.append(shown)
-        self._wake_watch()
+        self._wake_watch(time.monotonic() + _TICK_S)
 
     # The watch: everything that has to happen at a time.
 
-    def _wake_watch(self) -> None:
+    def _wake_watch(self, by: float) -> None:
+        """The watch must look by this moment, on the monotonic clock."""
         if self._watch_thread is None:
             with self._lock:
                 if self._watch_thread is None and not self._closed:
                     self._watch_thread = threading.Thread(target=self._watch, name="weft-watch", daemon=True)
                     self._watch_thread.start()
-        elif self._watch_sleeps:
+        elif by < self._watch_until:
             self._watch_event.set()
 
     def _watch(self) -> None:
         while not self._closed:
+            # Whoever wakes it while it looks makes it look once more.
             self._watch_event.clear()
-            self._watch_sleeps = True
-            wait_s = self._look()
-            self._watch_event.wait(wait_s)
-            self._watch_sleeps = False
+            self._watch_until = _NEVER
+            next_at = self._look()
+            self._watch_until = next_at
+            self._watch_event.wait(None if next_at == _NEVER else max(0.0005, next_at - time.monotonic()))
 
-    def _look(self) -> float | None:
-        """Do what is due; returns in how many seconds to look again, ``None`` for when woken."""
+    def _look(self) -> float:
+        """Do what is due; returns when to look again."""
         now = time.monotonic()
         next_at = self._look_at_slots(now)
         if self._lane is not None:
@@ -464,11 +412,11 @@ class ThreadExecutor:
         elif self._outbox.waiting:
             next_at = min(next_at, now + _TICK_S)
         self._outbox.flush()
-        return None if next_at == float("inf") else max(0.0005, next_at - now)
+        return next_at
 
     def _look_at_slots(self, now: float) -> float:
         """Announce, time out and give up; returns when one of these is due next."""
-        next_at = float("inf")
+        next_at = _NEVER
         for slot in [*self._slots, *self._flow_slots.values()]:
             attempt = slot.attempt
             if attempt is None:
@@ -495,7 +443,7 @@ class ThreadExecutor:
                     next_at = min(next_at, give_up_at)
         return next_at
 
-    def _announce(self, slot: _Slot, attempt: Attempt) -> None:
+    def _announce(self, slot: Slot, attempt: Attempt) -> None:
         with slot.lock:
             if slot.attempt is attempt:
                 slot.announced = True
@@ -504,10 +452,11 @@ class ThreadExecutor:
 
     def _grow(self, now: float) -> float:
         """Put more threads to work if all are busy; returns in how many seconds to look again."""
-        if not all(slot.attempt is not None and now - slot.began >= SHORT_S for slot in list(self._slots)):
-            if not self._idle or len(self._idle) < len(self._slots):
-                self._grow_by = 1
-                return _GROW_TICK_S
+        idle = len(self._idle)
+        busy = sum(slot.attempt is not None and now - slot.began >= SHORT_S for slot in list(self._slots))
+        if idle + busy < len(self._slots):
+            self._grow_by = 1  # A thread is between short attempts and will take the next.
+            return _GROW_TICK_S
         woken = 0
         while woken < self._grow_by and self._wake_one():
             woken += 1
@@ -517,7 +466,7 @@ class ThreadExecutor:
         self._grow_by = min(self._grow_by * 2, self._threads_max)
         return _GROW_TICK_S if room > 0 or self._idle else _TICK_S
 
-    def _give_up(self, slot: _Slot, attempt: Attempt) -> None:
+    def _give_up(self, slot: Slot, attempt: Attempt) -> None:
         """Answer for an attempt that does not end, and replace its thread."""
         kind = slot.struck
         if not self._abandon(slot, attempt):
@@ -525,35 +474,25 @@ class ThreadExecutor:
         if kind is TimedOut:
             error, state = timeout_error(attempt), TaskState.FAILED
         else:
-            error, state = cancel_error(attempt), TaskState.CANCELLED
+            error, state = cancel_error(), TaskState.CANCELLED
         self._outbox.waiting.append(self.runner.stopped(attempt, self._wall(slot), error, state))
         if self._queue:
             with self._lock:
                 self._hire(min(1, self._threads_max - len(self._slots)))
 
-    def _abandon(self, slot: _Slot, attempt: Attempt) -> bool:
+    def _abandon(self, slot: Slot, attempt: Attempt) -> bool:
         """Leave a thread to itself; False if it has just ended the attempt."""
-        with slot.lock:
-            if slot.attempt is not attempt:
-                return False
-            slot.abandoned = True
-            slot.attempt = None
+        if not slot.abandon(attempt):
+            return False
         if slot in self._slots:
             self._slots.remove(slot)
         self._flow_slots.pop(attempt.id, None)
         return True
 
     @staticmethod
-    def _wall(slot: _Slot) -> float:
+    def _wall(slot: Slot) -> float:
         """When the slot's attempt began, in Unix seconds."""
         return time.time() - (time.monotonic() - slot.began)
-
-
-def _raise_in(thread: threading.Thread, kind: type[Interrupt] | None) -> None:
-    """Raise ``kind`` in a thread when it next runs Python code; ``None`` takes back what has not struck yet."""
-    if thread.ident is not None:
-        what = ctypes.py_object(kind) if kind is not None else None
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), what)
 
 
 def _nobody(reports: object) -> None:

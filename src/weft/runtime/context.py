@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-from weft.artifacts import publish
 from weft.artifacts.artifacts import Artifacts
 from weft.model.attempts import Attempt, Published, Shown
 from weft.model.errors import UsageError
@@ -19,7 +18,7 @@ from weft.model.errors import UsageError
 TASK_LOGGER = logging.getLogger("weft.task")
 
 
-class Host(Protocol):
+class Carrier(Protocol):
     """What a context needs of whatever carries out its attempt."""
 
     artifacts: Artifacts
@@ -37,7 +36,9 @@ class Context:
 
     __slots__ = ("_host", "_logger", "frame", "spec")
 
-    def __init__(self, spec: Attempt, host: Host, frame: Any = None) -> None:
+    _logger: logging.LoggerAdapter[logging.Logger]
+
+    def __init__(self, spec: Attempt, host: Carrier, frame: Any = None) -> None:
         self.spec = spec
         self.frame = frame
         self._host = host

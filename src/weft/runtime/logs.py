@@ -114,10 +114,7 @@ class StreamCapture:
         self._installed = True
         with _install_lock:
             StreamCapture._installed_total += 1
-            for name in ("stdout", "stderr"):
-                real = getattr(sys, name)
-                if real is not None and not isinstance(real, _Stream):
-                    setattr(sys, name, _Stream(real))
+            _stand_in(always=False)
             _hook_logging()
 
     def uninstall(self) -> None:
@@ -136,6 +133,9 @@ class StreamCapture:
 
     def begin(self, attempt: Attempt) -> None:
         """From here on output of this context belongs to ``attempt``."""
+        if type(sys.stdout) is not _Stream and self._installed:
+            # Somebody redirects output: take part, but let them have what they asked for too.
+            _stand_in(always=True)
         _sink.set(_Sink(self, attempt))
 
     def write(self, data: bytes) -> None:
@@ -153,23 +153,44 @@ class StreamCapture:
         if sink is None:
             return 0
         sink.ended = True
-        if sink.fd < 0 and not sink.partial:
+        if sink.file is None and not sink.partial:
             return 0
         return sink.close()
+
+
+def _stand_in(*, always: bool) -> None:
+    for name in ("stdout", "stderr"):
+        real: Any = getattr(sys, name)
+        if real is not None and not isinstance(real, _Stream):
+            setattr(sys, name, _Stream(real, always))
+
+
+class _File:
+    """A descriptor that closes when nobody holds it: not even an exception from outside leaves it open."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, path: Path) -> None:
+        self.fd = -1
+        self.fd = _open(path)
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
 
 
 class _Sink:
     """One attempt's log, opened by the first write."""
 
-    __slots__ = ("attempt", "capture", "ended", "fd", "lock", "partial", "size")
+    # Defaults of the class: most attempts print nothing, and then only two attributes are ever set.
+    ended = False
+    file: _File | None = None
+    partial = ""
+    size = 0
 
     def __init__(self, capture: StreamCapture, attempt: Attempt) -> None:
         self.capture = capture
         self.attempt = attempt
-        self.ended = False
-        self.fd = -1
-        self.partial = ""
-        self.size = 0
 
     def write_text(self, text: str) -> None:
         """Write whole lines at once: ``print`` hands over the line and its end apart."""
@@ -188,27 +209,19 @@ class _Sink:
 
     def close(self) -> int:
         self.flush()
-        fd, self.fd = self.fd, -1
-        if fd >= 0:
-            os.close(fd)
+        self.file = None
         return self.size
 
-    def __del__(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-
     def _put(self, data: bytes) -> None:
-        fd = self.fd
-        if fd < 0:
+        file = self.file
+        if file is None:
             spec = self.attempt
-            path = log_path(self.capture.home, spec.run, spec.id[1], spec.id[2])
-            fd = self.fd = _open(path)
-            self.size = os.fstat(fd).st_size
+            file = self.file = _File(log_path(self.capture.home, spec.run, spec.id[1], spec.id[2]))
+            self.size = os.fstat(file.fd).st_size
         self.size += len(data)
-        _write_all(fd, data)
+        _write_all(file.fd, data)
         if self.ended:  # A thread that outlives its attempt: keep what it says, but no descriptor.
-            self.fd = -1
-            os.close(fd)
+            self.file = None
 
 
 _sink: ContextVar[_Sink | None] = ContextVar("weft_log", default=None)
@@ -216,16 +229,22 @@ _install_lock = threading.Lock()
 
 
 class _Stream:
-    """Stands in for ``sys.stdout`` or ``sys.stderr``."""
+    """Stands in for ``sys.stdout`` or ``sys.stderr``.
 
-    def __init__(self, real: Any) -> None:
+    Args:
+        real: What it stands in for.
+        always: Whether ``real`` gets the output of attempts too, whatever ``tee`` says.
+    """
+
+    def __init__(self, real: Any, always: bool) -> None:
         self.real = real
+        self.always = always
 
     def write(self, text: str) -> int:
         sink = _sink.get()
         if sink is not None:
             sink.write_text(text)
-            if not sink.capture.tee:
+            if not (sink.capture.tee or self.always):
                 return len(text)
         written: int = self.real.write(text)
         return written
@@ -268,7 +287,7 @@ class _Bytes:
         sink = _sink.get()
         if sink is not None:
             sink.write(bytes(data))
-            if not sink.capture.tee:
+            if not (sink.capture.tee or self._stream.always):
                 return len(data)
         self._stream.pass_on(bytes(data))
         return len(data)
@@ -390,13 +409,13 @@ def _unhook_logging() -> None:
     _raised_root = False
 
 
-def _call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
+def _call_handlers(self: logging.Logger, record: logging.LogRecord) -> None:
     sink = _sink.get()
     running = sink is not None or any(capture.attempt is not None for capture in _fd_captures)
     if not running or record.levelno < logging.INFO:
-        _plain_call_handlers(logger, record)
+        _plain_call_handlers(self, record)
         return
-    if not logger.hasHandlers():
+    if not self.hasHandlers():
         # logging would print the bare message to stderr as its last resort; the log's own line says more.
         line = format_record(record)
         _keep(sink, line)
@@ -404,9 +423,9 @@ def _call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
             stream = sys.stderr
             (stream.real if isinstance(stream, _Stream) else stream).write(line.decode())
         return
-    if not _prints(logger, record):
+    if not _prints(self, record):
         _keep(sink, format_record(record))
-    _plain_call_handlers(logger, record)
+    _plain_call_handlers(self, record)
 
 
 def _keep(sink: _Sink | None, line: bytes) -> None:
@@ -433,8 +452,8 @@ def _flush_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (AttributeError, ValueError, OSError):  # User code closed or replaced it; nothing is left to flush.
-            pass
+        except (AttributeError, ValueError, OSError):
+            pass  # User code closed or replaced it; nothing is left to flush.
 
 
 def _open(path: Path) -> int:

@@ -2,9 +2,9 @@
 
 Rules:
 
-1. ``run`` and ``run_async`` always return an ``Ended``. Nothing that user code raises gets past them; only an
-   executor's own ``Interrupt`` that strikes in the few lines after user code can, and executors expect it.
-2. Each attempt has a copy of the caller's context variables to itself, so nothing it sets leaks into the next.
+1. ``run`` and ``run_async`` always return an ``Ended``. Nothing that user code raises gets past them; only
+   an executor's own ``Interrupt`` that strikes in the few lines after user code can, and executors expect it.
+2. Each attempt has a copy of the caller's context variables to itself: nothing it sets leaks into the next.
 3. A trivial attempt costs a few microseconds. So whatever can be known once per call is known once
    (``_Target``), and nothing is imported, opened or asked of the kernel that a trivial attempt does not need.
 """
@@ -38,15 +38,13 @@ from weft.runtime.signals import Cancelled, Fail, Skip, TimedOut, WaitFor
 _TARGETS_MAX = 4096
 _SUCCEEDED = TaskState.SUCCEEDED
 
-_Verdict = tuple[
-    TaskState, Result | None, ErrorInfo | None, bool | None, tuple[str, ...] | None, Wait | None
-]
+_Verdict = tuple[TaskState, Result | None, ErrorInfo | None, bool | None, tuple[str, ...] | None, Wait | None]
 
 
 class _Target:
     """What is known about a call once it is loaded."""
 
-    __slots__ = ("found", "fn", "is_async")
+    __slots__ = ("fn", "found", "is_async")
 
     def __init__(self, found: Any) -> None:
         self.found = found
@@ -102,7 +100,7 @@ class Runner:
         return ended
 
     def run_sync(self, attempt: Attempt) -> Ended | None:
-        """Carry out an attempt unless its function is a coroutine function: then ``None``, for ``run_async``."""
+        """Carry out an attempt, unless it is one for ``run_async``: then ``None``, and nothing was called."""
         return copy_context().run(self._run, attempt, None, True)
 
     async def run_async(self, attempt: Attempt, *, frame: Any = None) -> Ended:
@@ -139,7 +137,8 @@ class Runner:
         meter = self._meter
         mark = meter.begin()
         try:
-            if leave_async and type(attempt.call) is PythonCall and self._target(attempt.call, attempt).is_async:
+            call = attempt.call
+            if leave_async and type(call) is PythonCall and self._target(call, attempt).is_async:
                 self.capture.end(attempt)
                 return None
             value = self._call(attempt)
@@ -171,8 +170,9 @@ class Runner:
         size: int,
     ) -> Ended:
         state, result, error, retry, chosen, wait = verdict
+        who = self.worker
         return Ended(
-            attempt.id, state, result, error, started, ended, self.worker, retry, chosen, wait, cpu, peak, size
+            attempt.id, state, result, error, started, ended, who, retry, chosen, wait, cpu, peak, size
         )
 
     def _target(self, call: PythonCall, attempt: Attempt) -> _Target:
@@ -232,9 +232,7 @@ class Runner:
             kwargs = {**kwargs, **{name: resolve(each) for name, each in inputs.items() if name != ARGS}}
         return args, kwargs
 
-    def _with_env(
-        self, attempt: Attempt, fn: Callable[..., Any], args: Any, kwargs: dict[str, Any]
-    ) -> Any:
+    def _with_env(self, attempt: Attempt, fn: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
         if not self._own_process:
             raise UsageError(
                 "environment variables of one task cannot be set where tasks share a process",
@@ -283,7 +281,7 @@ class Runner:
         if isinstance(exc, TimedOut):
             return state, None, timeout_error(attempt, exc), None, None, None
         if isinstance(exc, Cancelled | KeyboardInterrupt) or _is_asyncio_cancel(exc):
-            return TaskState.CANCELLED, None, cancel_error(attempt, exc), None, None, None
+            return TaskState.CANCELLED, None, cancel_error(exc), None, None, None
         if isinstance(exc, SystemExit):
             code = exc.code if isinstance(exc.code, int) else 0 if exc.code is None else 1
             return state, None, describe(exc, exit_code=code), self._verdict(attempt, exc), None, None
@@ -312,12 +310,12 @@ class Runner:
 
 def timeout_error(attempt: Attempt, exc: BaseException | None = None) -> ErrorInfo:
     """The failure of an attempt that ran too long; ``exc`` shows where it was."""
-    return named(TaskTimeout, f"{attempt.key} ran longer than its timeout of {attempt.timeout_s} s", exc)
+    return named(TaskTimeout, f"it ran longer than its limit of {attempt.timeout_s:g} s", exc)
 
 
-def cancel_error(attempt: Attempt, exc: BaseException | None = None) -> ErrorInfo:
+def cancel_error(exc: BaseException | None = None) -> ErrorInfo:
     """The end of an attempt that was cancelled; ``exc`` shows where it was."""
-    return named(TaskCancelled, f"{attempt.key} was cancelled", exc)
+    return named(TaskCancelled, "it was cancelled while it ran", exc)
 
 
 def _chosen(value: Any) -> tuple[str, ...] | None:

@@ -1,8 +1,8 @@
 """Carries out a ``ShellCall``: a script, run by the shell, with the inputs quoted into it.
 
-The whole output goes to the attempt's log as it comes; memory holds only the end of the standard output, whose
-last line is the result. The command's children die with it: in a process group of its own here, or in the
-worker's where the worker process is killed as a group.
+The whole output goes to the attempt's log as it comes; memory holds only the end of the standard output,
+whose last line is the result. The command's children die with it: in a process group of its own here, or in
+the worker's where the worker process is killed as a group.
 """
 
 import os

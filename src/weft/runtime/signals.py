@@ -1,4 +1,4 @@
-"""What user code raises to end its attempt in a way other than success or failure, and what stops it from outside.
+"""What user code raises to end its attempt in another way, and what an executor raises to stop it.
 
 All derive from ``BaseException``, as ``asyncio.CancelledError`` does, so that a task's own
 ``except Exception`` does not swallow them.

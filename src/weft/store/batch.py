@@ -90,55 +90,46 @@ def plan(changes: Iterable[Change]) -> Batch:
 
 
 def _bind(
-    batch: Batch, identities: dict[int, Bindings], latest: dict[int, Bindings], starts: dict[int, float | None]
+    batch: Batch,
+    identities: dict[int, Bindings],
+    latest: dict[int, Bindings],
+    starts: dict[int, float | None],
 ) -> None:
-    """Turn the latest of each task run into bindings."""
-    added, changed = batch.added, batch.changed
-    terminal = TERMINAL
+    """Turn the latest of each task run into bindings, in the order of the statements' holes."""
     for task, identity in identities.items():
         run, idx, key, name, first_at, kind, node, parent, map_index, ordinal, fingerprint, inputs = identity
+        given = encode(inputs) if inputs else None
+        fixed = (parent, map_index, ordinal, key, name, kind, node)
         values = latest.pop(task, None)
         if values is None:
-            state = (TaskState.PENDING, 0, 0, 0, "", -1, first_at, first_at, None, None, None)
-            end: Bindings = (None, None, encode(inputs) if inputs else None, None, None)
-            worker = ""
-        else:
-            at, new = values[4], values[2]
-            ended = at if new in terminal else None
-            start = starts.get(task)
-            state = (
-                new, values[3], values[7], values[8], values[5], values[6],
-                first_at, at, start, ended, values[11],
-            )  # fmt: skip - the first columns of the row, in order
-            worker = values[13]
-            result, error, wait, chosen = values[9], values[10], values[12], values[18]
-            end = (
-                None if chosen is None else encode(chosen),
-                None if wait is None else encode(wait),
-                encode(inputs) if inputs else None,
-                None if result is None else encode(result),
-                None if error is None else error_json(error),
-            )
-        added.append(
-            (
-                run, idx, *state, parent, map_index, ordinal, key, name, kind, node, worker, fingerprint, *end,
-            )  # fmt: skip - the columns of add_task, in order
-        )
+            new = (TaskState.PENDING, 0, 0, 0, "", -1, first_at, first_at, None, None, None)
+            batch.added.append((run, idx, *new, *fixed, "", fingerprint, None, None, given, None, None))
+            continue
+        machine, times, (chosen, wait, result, error) = _columns(values)
+        at, ended_at, due_at = times
+        moments = (first_at, at, starts.get(task), ended_at, due_at)
+        ends = (values[13], fingerprint, chosen, wait, given, result, error)
+        batch.added.append((run, idx, *machine, *moments, *fixed, *ends))
     for task, values in latest.items():
-        at, new = values[4], values[2]
-        ended = at if new in terminal else None
-        result, error, wait, chosen = values[9], values[10], values[12], values[18]
-        changed.append(
-            (
-                new, values[3], values[7], values[8], values[5], values[6], at,
-                task in starts, starts.get(task), ended, values[11], values[13],
-                None if chosen is None else encode(chosen),
-                None if wait is None else encode(wait),
-                None if result is None else encode(result),
-                None if error is None else error_json(error),
-                values[0], values[1],
-            )  # fmt: skip - the holes of change_task, in order
-        )
+        machine, (at, ended_at, due_at), blobs = _columns(values)
+        moments = (at, task in starts, starts.get(task), ended_at, due_at)
+        batch.changed.append((*machine, *moments, values[13], *blobs, values[0], values[1]))
+
+
+def _columns(values: Bindings) -> tuple[Bindings, Bindings, Bindings]:
+    """Of a ``TaskChanged``: state to ``by``; changed, ended and due; chosen, wait, result and error."""
+    _, _, state, attempt, at, cause, by, generation, failures, result, error, due_at, wait, *_ = values
+    chosen = values[18]
+    return (
+        (state, attempt, generation, failures, cause, by),
+        (at, at if state in TERMINAL else None, due_at),
+        (
+            None if chosen is None else encode(chosen),
+            None if wait is None else encode(wait),
+            None if result is None else encode(result),
+            None if error is None else error_json(error),
+        ),
+    )
 
 
 def error_json(error: ErrorInfo) -> str:

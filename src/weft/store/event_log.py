@@ -172,8 +172,8 @@ def _block_time(events: Iterable[_Changed | _Added | _Other]) -> float:
 def _change(run: int, event: _Changed | _Added | _Other) -> Change:
     """The change that an encoded one stands for."""
     if isinstance(event, _Changed):
-        values = astuple(event)
-        return TaskChanged(run, *values[:8], None, *values[8:])
+        idx, state, attempt, at, cause, by, generation, failures, *rest = astuple(event)
+        return TaskChanged(run, idx, state, attempt, at, cause, by, generation, failures, None, *rest)
     if isinstance(event, _Added):
         return TaskAdded(run, *astuple(event))
     return event.change

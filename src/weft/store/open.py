@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from weft.model.errors import UsageError
-from weft.store.memory import MemoryStore
 from weft.store.protocol import Store
 
 _SQLITE = "sqlite:///"
@@ -27,7 +26,7 @@ def open_store(url: str | Path, *, durability: str = "full") -> Store:
     if durability not in ("full", "relaxed", "none"):
         raise UsageError(f"unknown durability {durability!r}", where=name, hint="full, relaxed or none")
     if name == _MEMORY:
-        return MemoryStore()
+        return _memory()
     path = name.removeprefix(_SQLITE)
     scheme, separator, _ = path.partition("://")
     if separator and not isinstance(url, Path):
@@ -35,7 +34,13 @@ def open_store(url: str | Path, *, durability: str = "full") -> Store:
     if not path or path.startswith("sqlite:"):
         raise UsageError("the store's name has no path", where=name, hint=f"supported: {_SUPPORTED}")
     if durability == "none":
-        return MemoryStore()
+        return _memory()
     from weft.store.sqlite import SqliteStore  # noqa: PLC0415 - the driver loads only if a file is opened
 
     return SqliteStore(Path(path).expanduser(), durability=durability)
+
+
+def _memory() -> Store:
+    from weft.store.memory import MemoryStore  # noqa: PLC0415 - only one of the two stores is loaded
+
+    return MemoryStore()

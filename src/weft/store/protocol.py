@@ -79,8 +79,11 @@ class Reader(Protocol):
     def run_by_id(self, run: int) -> RunRow:
         """The run with this internal id. Raises ``NotFound``."""
 
+    def run_by_key(self, key: str) -> RunRow | None:
+        """The run that was submitted with this idempotency key; ``None`` if there is none."""
+
     def runs(self, where: str = "", *, limit: int = 50, before: int | None = None) -> list[RunRow]:
-        """Newest first; ``where`` is the query language (``store/query.py``); ``before`` a run id for paging."""
+        """Newest first; ``where`` is the language of ``store/query.py``; ``before`` a run id for paging."""
 
     def counts(self, run: int) -> dict[TaskState, int]:
         """Rows by state, items and groups included."""
@@ -187,7 +190,7 @@ class Store(Reader, Protocol):
         """Forget ended runs, in batches that do not block the writer; returns how many."""
 
     def prune(self, *, ended_before: float, limit: int = 1000) -> list[str]:
-        """Delete up to ``limit`` runs that ended before; returns their public ids so that files can follow."""
+        """Delete up to ``limit`` runs that ended before; returns their public ids: files can follow."""
 
     def check(self) -> list[str]:
         """Problems of the storage itself (SQLite's integrity check); empty is healthy."""

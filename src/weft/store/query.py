@@ -146,7 +146,9 @@ def parse(text: str, target: Target, *, now: float) -> tuple[Term, ...]:
         UsageError: With the position of what is wrong and what would be right.
     """
     if len(text) > MAX_LENGTH:
-        raise UsageError(f"the query is longer than {MAX_LENGTH} characters", where="query", position=MAX_LENGTH)
+        raise UsageError(
+            f"the query is longer than {MAX_LENGTH} characters", where="query", position=MAX_LENGTH
+        )
     terms = []
     at = _skip_blanks(text, 0)
     while at < len(text):
@@ -224,8 +226,9 @@ def _read(
 ) -> Pattern | float:
     """A value as its field's kind wants it."""
     if kind is Kind.STATE:
-        if value not in target.states:
-            raise _unknown("state", value, [state.value for state in target.states], text, at, "")
+        states = [state.value for state in target.states]
+        if value not in states:
+            raise _unknown("state", value, states, text, at, "")
         return Pattern((value,))
     if kind is Kind.NUMBER:
         if _NUMBER.fullmatch(value) is None:
@@ -302,7 +305,7 @@ def _test(term: Term, field: Field) -> Predicate:
 def _positive_test(term: Term, field: Field) -> Predicate:
     read = attrgetter(field.column)
     if field.kind is Kind.SINCE or term.op != ":":
-        compare = _COMPARE.get(term.op, ge)
+        compare: Callable[[Any, Any], bool] = _COMPARE.get(term.op, ge)
         bound = term.values[0]
         return lambda row: (value := read(row)) is not None and compare(value, bound)
     if field.kind is Kind.NUMBER:

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import apsw
 import msgspec
@@ -106,7 +107,9 @@ class SqliteStore(SqliteReader):
         with self._writer.transaction() as db:
             known = db.execute(self._do["set_expiry"], (expires_at, engine)).fetchall()
         if not known:
-            raise StaleOwner(f"the store does not know engine {engine}", hint="it was away too long: restart it")
+            raise StaleOwner(
+                f"the store does not know engine {engine}", hint="it was away too long: restart it"
+            )
 
     def close_engine(self, engine: int) -> None:
         """See ``Store.close_engine``."""
@@ -126,8 +129,9 @@ class SqliteStore(SqliteReader):
         claimed: dict[int, int] = {}
         with self._writer.transaction() as db:
             for run in dict.fromkeys(runs):
-                for (epoch,) in db.execute(self._do["claim_run"], (engine, run, gone, now)).fetchall():
-                    claimed[run] = epoch
+                taken: list[Any] = db.execute(self._do["claim_run"], (engine, run, gone, now)).fetchall()
+                if taken:
+                    claimed[run] = taken[0][0]
         return claimed
 
     def delete_runs(self, runs: Sequence[int]) -> int:
@@ -215,24 +219,20 @@ class SqliteStore(SqliteReader):
         elif isinstance(change, NodeAdded):
             db.execute(do["add_node"], (run, change.digest, encode(change.node)))
         elif isinstance(change, MapExpanded):
-            items = encode(change.items)
-            values = (run, change.idx, change.at, change.base, change.count, change.generation, items)
-            db.execute(do["put_map"], values)
+            count, items = change.count, encode(change.items)
+            db.execute(
+                do["put_map"], (run, change.idx, change.at, change.base, count, change.generation, items)
+            )
         elif isinstance(change, Signalled):
             payload = encode(change.payload)
             name, consumer = change.name, change.consumer
-            db.execute(
-                do["put_signal"], (run, change.signal_id, seq, name, change.at, consumer, payload)
-            )
+            db.execute(do["put_signal"], (run, change.signal_id, seq, name, change.at, consumer, payload))
         elif isinstance(change, Cached):
             result = encode(change.result)
-            db.execute(
-                do["put_cache"], (change.key, run, change.idx, change.at, change.expires_at, result)
-            )
+            db.execute(do["put_cache"], (change.key, run, change.idx, change.at, change.expires_at, result))
         elif isinstance(change, Showed):
             key, body = change.published.key, encode(change.published)
-            values = (run, change.idx, key, seq, change.attempt, change.at, body)
-            db.execute(do["put_published"], values)
+            db.execute(do["put_published"], (run, change.idx, key, seq, change.attempt, change.at, body))
 
     def _add_run(self, db: apsw.Connection, change: RunAdded, engine: int, epoch: int) -> None:
         db.execute(
@@ -273,4 +273,3 @@ class SqliteStore(SqliteReader):
             for table in ("nodes", "maps", "signals", "published", "cache"):
                 db.execute(self._do[f"delete_{table}"], (run,))
             db.execute(self._do["end_doomed"], (run,))
-

@@ -1,11 +1,9 @@
 """The questions that anyone may ask of an SQLite store, from any thread and any process."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
-
-import apsw
 
 from weft.model.errors import NotFound, UsageError
 from weft.model.graph import Graph, Node
@@ -13,7 +11,6 @@ from weft.model.rows import MapRow, RunRow, SignalRow, Snapshot, TaskRow
 from weft.model.states import TaskState
 from weft.store.event_log import unpack
 from weft.store.protocol import CacheRow, EngineRow, EventRow, PublishedRow
-from weft.store.query import RUNS, TASKS, Target, parse, to_sql
 from weft.store.references import prefixes, unknown_run, unknown_task
 from weft.store.sqlite_connection import Readers
 from weft.store.sqlite_rows import (
@@ -28,7 +25,7 @@ from weft.store.sqlite_rows import (
 )
 from weft.store.statements import statements
 
-_NEWEST = 1 << 62
+_NEWEST = (1 << 63) - 1
 _PAGE = 500
 
 
@@ -72,11 +69,11 @@ class SqliteReader:
 
     def runs(self, where: str = "", *, limit: int = 50, before: int | None = None) -> list[RunRow]:
         """See ``Reader.runs``."""
-        condition, values = self._condition(where, RUNS)
+        condition, values = self._condition(where, "runs")
         sql = self._ask["runs"].replace("{where}", condition)
         with self._readers.connection() as db:
             newest = _NEWEST if before is None else before
-            return [run_row(each) for each in db.execute(sql, (newest, *values, limit))]
+            return [run_row(each) for each in db.execute(sql, (newest, *values, max(limit, 0)))]
 
     def counts(self, run: int) -> dict[TaskState, int]:
         """See ``Reader.counts``."""
@@ -86,12 +83,14 @@ class SqliteReader:
         self, run: int, where: str = "", *, after: int = -1, limit: int = 1000, parent: int | None = None
     ) -> list[TaskRow]:
         """See ``Reader.tasks``."""
-        condition, values = self._condition(where, TASKS)
+        condition, values = self._condition(where, "tasks")
         statement = self._ask["tasks" if parent is None else "tasks_of_parent"]
         of_parent = () if parent is None else (parent,)
         with self._readers.connection() as db:
             sql = statement.replace("{where}", condition)
-            return [task_row(each) for each in db.execute(sql, (run, after, *of_parent, *values, limit))]
+            return [
+                task_row(each) for each in db.execute(sql, (run, after, *of_parent, *values, max(limit, 0)))
+            ]
 
     def task(self, run: int, idx: int) -> TaskRow:
         """See ``Reader.task``."""
@@ -125,9 +124,7 @@ class SqliteReader:
 
     def published(self, run: int, idx: int | None = None) -> list[PublishedRow]:
         """See ``Reader.published``."""
-        found = (
-            self._fetch("published", run) if idx is None else self._fetch("published_by_task", run, idx)
-        )
+        found = self._fetch("published", run) if idx is None else self._fetch("published_by_task", run, idx)
         return [
             PublishedRow(run=run, idx=each, attempt=attempt, at=at, published=decode_published(body))
             for each, attempt, at, body in found
@@ -150,7 +147,7 @@ class SqliteReader:
 
     def nodes(self, run: int) -> dict[str, Node]:
         """See ``Reader.nodes``."""
-        return {digest: decode_node(body) for digest, body in self._fetch("nodes", run)}
+        return _nodes(self._fetch("nodes", run))
 
     def engines(self) -> list[EngineRow]:
         """See ``Reader.engines``."""
@@ -186,13 +183,13 @@ class SqliteReader:
             if not found:
                 raise unknown_run(run)
             row = run_row(found[0])
-            graph = db.execute(ask["graph"], (row.graph,)).fetchall()
+            graph: list[Any] = db.execute(ask["graph"], (row.graph,)).fetchall()
             if not graph:
                 raise NotFound(f"the graph of run {row.uid} is not in the store", where=row.graph)
             return Snapshot(
                 run=row,
                 graph=decode_graph(graph[0][0]),
-                nodes={digest: decode_node(body) for digest, body in db.execute(ask["nodes"], (run,))},
+                nodes=_nodes(db.execute(ask["nodes"], (run,))),
                 tasks=[task_row(each) for each in db.execute(ask["all_tasks"], (run,))],
                 maps=[_map_row(each) for each in db.execute(ask["maps"], (run,))],
                 signals=[_signal_row(each) for each in db.execute(ask["signals"], (run,))],
@@ -204,9 +201,7 @@ class SqliteReader:
         if not found:
             return None
         key, run, idx, at, expires_at, result = found[0]
-        return CacheRow(
-            key=key, result=decode_result(result), run=run, idx=idx, at=at, expires_at=expires_at
-        )
+        return CacheRow(key=key, result=decode_result(result), run=run, idx=idx, at=at, expires_at=expires_at)
 
     def check(self) -> list[str]:
         """See ``Store.check``."""
@@ -222,13 +217,24 @@ class SqliteReader:
     ) -> list[EventRow]:
         """Events from as many blocks as it takes."""
         with self._readers.connection() as db:
-            blocks: apsw.Cursor = db.execute(self._ask[name], values)
+            cursor = db.execute(self._ask[name], values)
+            blocks: Iterable[Any] = cursor
             found = unpack(blocks, after=after, limit=limit, idx=idx)
-            blocks.close(True)
+            cursor.close(True)
             return found
 
-    def _condition(self, where: str, target: Target) -> tuple[str, tuple[str | float, ...]]:
-        return to_sql(parse(where, target, now=self._clock()), target)
+    def _condition(self, where: str, target: str) -> tuple[str, tuple[str | float, ...]]:
+        """The query as SQL and what fills its holes."""
+        if not where:
+            return "TRUE", ()
+        from weft.store import query  # noqa: PLC0415 - starting a run asks no queries
+
+        picked = query.RUNS if target == "runs" else query.TASKS
+        return query.to_sql(query.parse(where, picked, now=self._clock()), picked)
+
+
+def _nodes(rows: Iterable[Any]) -> dict[str, Node]:
+    return {digest: decode_node(body) for digest, body in rows}
 
 
 def _map_row(columns: tuple[Any, ...]) -> MapRow:

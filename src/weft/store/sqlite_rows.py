@@ -42,10 +42,31 @@ _RUN_STATES = {state.value: state for state in RunState}
 
 def run_row(columns: tuple[Any, ...]) -> RunRow:
     """A run from ``RUN_COLUMNS``."""
+    # fmt: off - as RUN_COLUMNS, not one name a line
     (
-        run, uid, workflow, dialect, graph, version, state, owner, epoch, created_at, started_at, ended_at,
-        project, key, parent_run, parent_task, tags, params, facts, result, error,
-    ) = columns  # fmt: skip - as RUN_COLUMNS
+        run,
+        uid,
+        workflow,
+        dialect,
+        graph,
+        version,
+        state,
+        owner,
+        epoch,
+        created_at,
+        started_at,
+        ended_at,
+        project,
+        key,
+        parent_run,
+        parent_task,
+        tags,
+        params,
+        facts,
+        result,
+        error,
+    ) = columns
+    # fmt: on
     return RunRow(
         run=run,
         uid=uid,
@@ -73,11 +94,37 @@ def run_row(columns: tuple[Any, ...]) -> RunRow:
 
 def task_row(columns: tuple[Any, ...]) -> TaskRow:
     """A task run from ``TASK_COLUMNS``."""
+    # fmt: off - as TASK_COLUMNS, not one name a line
     (
-        run, idx, state, attempt, generation, failures, cause, by, first_at, changed_at, started_at, ended_at,
-        due_at, parent, map_index, ordinal, key, name, kind, node, worker, fingerprint,
-        chosen, wait, inputs, result, error,
-    ) = columns  # fmt: skip - as TASK_COLUMNS
+        run,
+        idx,
+        state,
+        attempt,
+        generation,
+        failures,
+        cause,
+        by,
+        first_at,
+        changed_at,
+        started_at,
+        ended_at,
+        due_at,
+        parent,
+        map_index,
+        ordinal,
+        key,
+        name,
+        kind,
+        node,
+        worker,
+        fingerprint,
+        chosen,
+        wait,
+        inputs,
+        result,
+        error,
+    ) = columns
+    # fmt: on
     return TaskRow(
         run=run,
         idx=idx,

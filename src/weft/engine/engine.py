@@ -1,0 +1,522 @@
+"""The loop: drain events, step, commit, then act.
+
+One engine turns at a time, on whatever thread brings an event while no other turns (decision 0002): the
+caller that wants an answer does the work of getting it, and a burst of events becomes one transaction.
+Everything a step decides is committed before anything acts on it; nothing in memory outranks the store.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
+
+import msgspec
+
+from weft.artifacts.artifacts import Artifacts
+from weft.core.changes import Change, MapExpanded, RunAdded, TaskChanged
+from weft.core.commands import Accepted, Command, Prepare, Refused, Start, Stop
+from weft.core.events import (
+    Answered,
+    Called,
+    CancelRun,
+    CapacityChanged,
+    Event,
+    PauseRun,
+    ResumeRun,
+    Sent,
+    Submitted,
+    Tick,
+)
+from weft.core.state import FLOW, INLINE, State
+from weft.core.step import step_all
+from weft.engine.clock import Clock, SystemClock, entropy
+from weft.engine.preparing import Evaluator, Preparer
+from weft.engine.recovery import restored
+from weft.engine.watchers import Watchers
+from weft.executors.protocol import Executor
+from weft.model.attempts import Attempt, AttemptId, Ended, Report
+from weft.model.errors import CommitUnknown, ErrorInfo, StaleOwner, StoreBusy, WeftError
+from weft.model.graph import Graph
+from weft.model.ids import ulid
+from weft.model.states import TERMINAL, TaskState
+from weft.model.values import Result
+from weft.runtime.host import Pending, RunRequest
+from weft.store.protocol import Store
+
+BATCH = 4096
+"""Events taken into one transaction at most, so that a commit stays short."""
+
+BUSY_PATIENCE_S = 60.0
+"""How long another process may hold the store's write lock before the engine gives up."""
+
+RUN_IDS = 64
+"""Internal run ids reserved at a time."""
+
+FLOWS = "thread"
+"""The executor that runs flows' bodies, each on a thread of its own."""
+
+Listener = Callable[[Sequence[Change]], None]
+
+
+class Engine:
+    """Owns runs and steps them.
+
+    Args:
+        store: Where runs live.
+        artifacts: Opens values for conditions, maps and cache keys.
+        executors: By name; ``default`` is the one for tasks that name none.
+        default: Name of the default executor.
+        clock: Time.
+        entropy: Ten random bytes a call, for ids.
+        evaluators: Of dialects' expressions, by language.
+        pools: Slots by pool name.
+        name, host, pid, process_started: How the store knows this engine.
+        lease_s: How long after its last heartbeat another engine may take over.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        artifacts: Artifacts,
+        executors: Mapping[str, Executor],
+        *,
+        default: str = "thread",
+        clock: Clock | None = None,
+        entropy: Callable[[], bytes] = entropy,
+        evaluators: Mapping[str, Evaluator] | None = None,
+        pools: dict[str, int] | None = None,
+        name: str = "engine",
+        host: str = "",
+        pid: int = 0,
+        process_started: str = "",
+        lease_s: float = 10.0,
+    ) -> None:
+        self.store = store
+        self.artifacts = artifacts
+        self.executors = dict(executors)
+        self.default = default
+        self.clock: Clock = clock or SystemClock()
+        self.state = State(pools=pools)
+        self.watchers = Watchers()
+        self.halted: WeftError | None = None
+        self._entropy = entropy
+        self._preparer = Preparer(store, artifacts, evaluators or {})
+        self._identity = (name, host, pid, process_started)
+        self._lease_s = lease_s
+        self._inbox: deque[Event] = deque()
+        self._turning = threading.Lock()
+        self._turner = 0
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._listeners: list[Listener] = []
+        self._capacities: dict[str, int] = {}
+        self._graphs: set[str] = set()
+        self._ids_lock = threading.Lock()
+        self._ids = iter(range(0))
+        self._beat_at = 0.0
+        self._epochs: dict[int, int] = {}
+        self.id = 0
+
+    # --- life ---------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Register with the store and start the executors; no thread yet."""
+        now = self.clock.now()
+        name, host, pid, process_started = self._identity
+        self.id = self.store.open_engine(
+            name=name,
+            host=host,
+            pid=pid,
+            process_started=process_started,
+            at=now,
+            expires_at=now + self._lease_s,
+        )
+        self._beat_at = now + self._lease_s / 3
+        for executor in self.executors.values():
+            executor.start(self.report)
+
+    def start(self) -> None:
+        """Open, and turn in a thread of its own as well as in callers'."""
+        self.open()
+        self._thread = threading.Thread(target=self._run, name="weft-engine", daemon=True)
+        self._thread.start()
+
+    def close(self, *, grace_s: float = 5.0) -> None:
+        """Stop the executors, let go of the runs, and stop turning. Open runs can be resumed by anyone."""
+        if self._closing:
+            return
+        for executor in self.executors.values():
+            executor.close(grace_s=grace_s)
+        self.pump()
+        self._closing = True
+        self._wake.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        if self.halted is None:
+            self.store.close_engine(self.id)
+
+    def listen(self, listener: Listener) -> None:
+        """Call ``listener`` with every batch of committed changes, in order, from whichever thread turns."""
+        self._listeners.append(listener)
+
+    # --- asking -------------------------------------------------------------------------------------------
+
+    def submit(self, request: RunRequest, *, carry_out: Callable[[Attempt], None] | None = None) -> Pending:
+        """Accept a run; when this returns it is durable.
+
+        Raises:
+            StoreError: It could not be made so.
+        """
+        run, uid, digest = self._new_run(request.graph)
+        facts = {"executor": self.default, **request.facts}
+        added = RunAdded(
+            run,
+            uid,
+            request.graph.workflow,
+            digest,
+            self.clock.now(),
+            request.graph.dialect,
+            request.params,
+            request.tags,
+            request.project,
+            request.key,
+            facts=facts,
+        )
+        pending = Pending(run, 0, carry_out)
+        pending.uid = uid
+        self.watchers.add(pending)
+        self._epochs[run] = 1
+        self.post(Submitted(added, request.graph, 1, request.inline))
+        pending.wait(lambda: pending.accepted)
+        if pending.halted is not None:
+            raise pending.halted
+        return pending
+
+    def call(
+        self, make: Callable[[int], Called], *, carry_out: Callable[[Attempt], None] | None = None
+    ) -> Pending:
+        """Post a flow's call; the handle is accepted or refused when it wakes."""
+        pending = Pending(carry_out=carry_out)
+        token = self.watchers.token(pending)
+        self.post(make(token))
+        return pending
+
+    def watch(self, run: int, idx: int) -> Pending:
+        """A handle on a task run of a run that this engine owns."""
+        pending = Pending(run, idx)
+        pending.accepted = True
+        self.watchers.add(pending)
+        return pending
+
+    def cancel(self, run: int, *, force: bool = False) -> None:
+        """Stop a run."""
+        self.post(CancelRun(run, force))
+
+    def pause(self, run: int) -> None:
+        """Start nothing new in a run."""
+        self.post(PauseRun(run))
+
+    def resume(self, run: int) -> None:
+        """Let a paused run that this engine owns go on."""
+        self.post(ResumeRun(run))
+
+    def send(self, run: int, name: str, payload: Result, signal_id: str) -> None:
+        """Send an event to a run."""
+        self.post(Sent(run, name, payload, signal_id))
+
+    def answer(self, run: int, idx: int, result: Result, by: str = "") -> None:
+        """Answer an approval."""
+        self.post(Answered(run, idx, result, by))
+
+    def recover(
+        self,
+        runs: Sequence[int] | None = None,
+        *,
+        dead: Sequence[int] = (),
+        resume: bool = True,
+        inline: Sequence[int] = (),
+        carry_out: Callable[[Attempt], None] | None = None,
+    ) -> dict[int, Pending]:
+        """Take over runs whose owner is gone, and go on with them.
+
+        Args:
+            runs: Only these; ``None``: every one there is.
+            dead: Engines known to be dead before their leases are over.
+            resume: Whether paused runs go on too.
+            inline: Runs whose root this thread carries out itself.
+            carry_out: How it does that.
+        """
+        claimed = self.store.claim(self.id, now=self.clock.now(), runs=runs, dead=dead)
+        handles: dict[int, Pending] = {}
+        for run, epoch in claimed.items():
+            event = restored(
+                self.store,
+                self.artifacts,
+                self.executors.values(),
+                run,
+                epoch,
+                resume=resume,
+                inline=run in inline,
+            )
+            self._epochs[run] = epoch
+            pending = handles[run] = Pending(run, 0, carry_out)
+            pending.uid = event.snapshot.run.uid
+            pending.accepted = True
+            self.watchers.add(pending)
+            self.post(event)
+        return handles
+
+    def busy(self, run: int) -> bool:
+        """Whether attempts of the run are under way."""
+        with self._turning:
+            found = self.state.runs.get(run)
+            return found is not None and any(task.executor for task in found.tasks.values())
+
+    # --- turning ------------------------------------------------------------------------------------------
+
+    def post(self, event: Event) -> None:
+        """Take in an event, and deal with it now unless another thread is turning."""
+        self._inbox.append(event)
+        self.pump()
+
+    def report(self, reports: Iterable[Report]) -> None:
+        """Take in what executors say, and let the engine's own thread deal with it."""
+        self._inbox.extend(reports)
+        if self._thread is None:
+            return
+        self._wake.set()
+
+    @property
+    def turning_here(self) -> bool:
+        """Whether the current thread is inside a turn: a signal handler must not raise then."""
+        return self._turner == threading.get_ident()
+
+    def pump(self) -> None:
+        """Turn until the inbox is empty, or another thread is at it (which then sees to the rest)."""
+        while self._inbox and self._turning.acquire(blocking=False):
+            try:
+                self._turner = threading.get_ident()
+                while self._inbox:
+                    self.turn()
+            finally:
+                self._turner = 0
+                self._turning.release()
+
+    def turn(self) -> bool:
+        """Take in what there is as one transaction, and act on it. Returns whether there was anything."""
+        inbox = self._inbox
+        events: list[Event] = []
+        while inbox and len(events) < BATCH:
+            events.append(inbox.popleft())
+        now = self.clock.now()
+        if self.halted is not None:
+            self.watchers.halt(self.halted)
+            return False
+        due = self.state.next_due()
+        if due is not None and due <= now:
+            events.append(Tick())
+        self._capacity(events)
+        if not events:
+            return False
+        try:
+            changes, commands = step_all(self.state, events, now)
+            if changes and not self._commit(changes, events):
+                return True
+            self._publish(changes, commands)
+            self._perform(commands, now)
+        except WeftError as exc:
+            self._halt(exc)
+        except BaseException as exc:
+            what = f"the engine failed: {type(exc).__name__}: {exc}"
+            self._halt(WeftError(what, hint="this is a bug in Weft"))
+            raise
+        return True
+
+    def _capacity(self, events: list[Event]) -> None:
+        for name, executor in self.executors.items():
+            limit = executor.capacity()
+            if self._capacities.get(name) != limit:
+                self._capacities[name] = limit
+                events.append(CapacityChanged(name, limit))
+
+    def _commit(self, changes: list[Change], events: list[Event]) -> bool:
+        """Make a step durable. False when it was not, and the runs were loaded anew instead."""
+        touched = {change.run for change in changes}
+        runs = self.state.runs
+        epochs = {run: self._epochs[run] for run in touched}
+        waited = 0.0
+        while True:
+            try:
+                refused = self.store.commit(changes, engine=self.id, epochs=epochs)
+                break
+            except StoreBusy:
+                if waited >= BUSY_PATIENCE_S:
+                    raise
+                pause = min(0.5, 0.01 + waited / 2)
+                self.clock.sleep(pause)
+                waited += pause
+            except CommitUnknown:
+                self._reload(touched, events)
+                return False
+        for run in touched:
+            if run not in runs:
+                self._epochs.pop(run, None)
+        if refused:
+            self._lost_ownership(refused)
+            changes[:] = [change for change in changes if change.run not in refused]
+        return True
+
+    def _publish(self, changes: list[Change], commands: list[Command]) -> None:
+        """Tell whoever waits, and whoever listens."""
+        watchers = self.watchers
+        for command in commands:
+            if type(command) is Accepted:
+                watchers.accepted(command)
+            elif type(command) is Refused:
+                watchers.refused(command)
+        if watchers.any:
+            for change in changes:
+                if type(change) is TaskChanged:
+                    if change.state in TERMINAL:
+                        watchers.settled(change)
+                elif type(change) is RunAdded:
+                    watchers.run_accepted(change.run)
+                elif type(change) is MapExpanded:
+                    watchers.expanded(change)
+        for listener in self._listeners:
+            listener(changes)
+
+    def _perform(self, commands: list[Command], now: float) -> None:
+        starts: dict[str, list[Attempt]] = {}
+        for command in commands:
+            if type(command) is Start:
+                attempt = command.attempt
+                if attempt.executor == INLINE:
+                    if not self.watchers.hand(attempt):
+                        self._inbox.append(_gone(attempt, now))
+                else:
+                    starts.setdefault(attempt.executor, []).append(attempt)
+            elif type(command) is Prepare:
+                task = self.state.task(command.run, command.idx)
+                if task is not None:
+                    self._inbox.append(self._preparer.prepare(task, now))
+        for name, attempts in starts.items():
+            try:
+                self.executors[FLOWS if name == FLOW else name].submit(attempts)
+            except WeftError as exc:
+                error = ErrorInfo(f"weft.{type(exc).__name__}", str(exc), exc.code)
+                self._inbox.extend(
+                    Ended(each.id, TaskState.LOST, error=error, ended_at=now) for each in attempts
+                )
+        for command in commands:
+            if type(command) is Stop:
+                self._stop(command)
+
+    def _stop(self, command: Stop) -> None:
+        if command.executor == INLINE:
+            return  # The thread that carries it out is the caller's own; its next call is refused.
+        name = FLOWS if command.executor == FLOW else command.executor
+        executor = self.executors.get(name)
+        if executor is not None:
+            executor.cancel([command.id])
+
+    # --- trouble ------------------------------------------------------------------------------------------
+
+    def _lost_ownership(self, refused: frozenset[int]) -> None:
+        """Another engine owns these runs now: forget them, and stop what still runs for them here."""
+        for run in refused:
+            gone = self.state.runs.pop(run, None)
+            if gone is None:
+                continue
+            for task in gone.tasks.values():
+                if task.executor:
+                    self._stop(Stop(task.executor, task.id))
+                    self.state.inflight[task.executor] -= 1
+                    for key, slots in task.held:
+                        self.state.used[key] -= slots
+            error = StaleOwner(
+                f"run {gone.uid} was taken over by another engine",
+                hint="weft runs watch shows it; it goes on there",
+            )
+            self.watchers.halt_run(run, error)
+
+    def _reload(self, runs: Iterable[int], events: list[Event]) -> None:
+        """Nobody knows whether the last commit was made: believe the store, and take the events in again."""
+        for run in runs:
+            gone = self.state.runs.pop(run, None)
+            if gone is None:
+                continue
+            alive: set[AttemptId] = set()
+            for task in gone.tasks.values():
+                if task.executor:
+                    alive.add(task.id)
+                    self.state.inflight[task.executor] -= 1
+                    for key, slots in task.held:
+                        self.state.used[key] -= slots
+            event = restored(
+                self.store, self.artifacts, (), run, gone.epoch, alive=frozenset(alive), resume=False
+            )
+            self._inbox.appendleft(event)
+        self._inbox.extend(events)
+
+    def _halt(self, error: WeftError) -> None:
+        self.halted = error
+        self.watchers.halt(error)
+
+    # --- the engine's own thread --------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait(self._patience())
+            self._wake.clear()
+            if self._closing:
+                return
+            self.beat()
+            due = self.state.next_due()
+            if due is not None and due <= self.clock.now():
+                self._inbox.append(Tick())
+            self.pump()
+
+    def _patience(self) -> float:
+        now = self.clock.now()
+        until = self._beat_at
+        due = self.state.next_due()
+        if due is not None:
+            until = min(until, due)
+        return min(max(until - now, 0.0), self._lease_s / 3)
+
+    def beat(self) -> None:
+        """Prolong the lease when it is time to."""
+        now = self.clock.now()
+        if now < self._beat_at or self.halted is not None:
+            return
+        self._beat_at = now + self._lease_s / 3
+        with self._turning:
+            try:
+                self.store.heartbeat(self.id, expires_at=now + self._lease_s)
+            except StoreBusy:
+                self._beat_at = now + self._lease_s / 10
+            except WeftError as exc:
+                self._halt(exc)
+
+    def _new_run(self, graph: Graph) -> tuple[int, str, str]:
+        digest = sha256(msgspec.msgpack.encode(graph)).hexdigest()
+        now = self.clock.now()
+        with self._ids_lock:
+            if digest not in self._graphs:
+                with self._turning:
+                    self.store.put_graph(digest, graph, at=now)
+                self._graphs.add(digest)
+            run = next(self._ids, None)
+            if run is None:
+                with self._turning:
+                    first = self.store.reserve_runs(RUN_IDS)
+                self._ids = iter(range(first, first + RUN_IDS))
+                run = next(self._ids)
+        return run, ulid("run", int(now * 1000), self._entropy()), digest
+
+
+def _gone(attempt: Attempt, now: float) -> Ended:
+    """Nobody waits any more to carry out this attempt."""
+    return Ended(attempt.id, TaskState.LOST, ended_at=now)

@@ -1,0 +1,199 @@
+"""What code beside the user's may ask of an engine, without knowing one.
+
+A flow's body calls tasks, starts runs and waits. It does so through a ``Host``, which in one process is the
+engine itself. ``Pending`` is the handle of one such request: a thread can wait on it, an event loop can be
+told by it, and the waiting thread can be handed the attempt to carry out itself, which saves two changes of
+thread for each task that a flow calls directly.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from weft.artifacts.artifacts import Artifacts
+from weft.core.events import Called
+from weft.model.attempts import Attempt, Ended
+from weft.model.errors import ErrorInfo, UsageError, WeftError
+from weft.model.graph import Graph
+from weft.model.states import TaskState
+from weft.model.values import Result
+
+
+class Settled:
+    """How a task run ended."""
+
+    __slots__ = ("error", "result", "state")
+
+    def __init__(self, state: TaskState, result: Result | None, error: ErrorInfo | None) -> None:
+        self.state = state
+        self.result = result
+        self.error = error
+
+
+class Pending:
+    """A request that the engine has not answered in full.
+
+    Attributes:
+        run, idx: The task run it is about, once accepted; -1 before.
+        base, count: First index and number of a map's items; -1 and 0 otherwise.
+        eager: Whether to wake for each item, not only for the map's end.
+        settled: How it ended.
+        items: How each item of a map ended.
+        refused: Why it was not accepted.
+        halted: The error that stopped the engine itself.
+    """
+
+    __slots__ = (
+        "_attempts",
+        "_callbacks",
+        "_carry_out",
+        "_signal",
+        "accepted",
+        "base",
+        "count",
+        "eager",
+        "halted",
+        "idx",
+        "items",
+        "refused",
+        "replayed",
+        "run",
+        "settled",
+        "uid",
+    )
+
+    def __init__(
+        self, run: int = -1, idx: int = -1, carry_out: Callable[[Attempt], None] | None = None
+    ) -> None:
+        self.run = run
+        self.idx = idx
+        self.uid = ""
+        self.base = -1
+        self.accepted = False
+        self.replayed = False
+        self.settled: Settled | None = None
+        self.count = 0
+        self.eager = False
+        self.items: dict[int, Settled] = {}
+        self.refused: ErrorInfo | None = None
+        self.halted: WeftError | None = None
+        self._carry_out = carry_out
+        self._attempts: list[Attempt] = []
+        self._callbacks: list[Callable[[], None]] = []
+        self._signal = threading.Lock()
+        self._signal.acquire()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return self.settled is not None or self.refused is not None or self.halted is not None
+
+    def wake(self) -> None:
+        """Tell whoever waits to look again; called by the engine."""
+        try:
+            self._signal.release()
+        except RuntimeError:
+            pass  # It was awake already.
+        if self._callbacks:
+            callbacks, self._callbacks = self._callbacks, []
+            for each in callbacks:
+                each()
+
+    def hand(self, attempt: Attempt) -> None:
+        """Give the waiting thread an attempt to carry out; called by the engine."""
+        self._attempts.append(attempt)
+        self.wake()
+
+    def wait(self, ready: Callable[[], bool] | None = None, timeout_s: float | None = None) -> bool:
+        """Block until it is over, or ``ready()``; carry out attempts that are handed over meanwhile.
+
+        Returns:
+            False when ``timeout_s`` passed first.
+        """
+        while True:
+            if self.over or (ready is not None and ready()):
+                return True
+            if self._attempts and self._carry_out is not None:
+                self._carry_out(self._attempts.pop(0))
+                continue
+            if not self._signal.acquire(timeout=-1 if timeout_s is None else timeout_s):
+                return False
+
+    def when(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` once when anything changes; at once if it is over already."""
+        self._callbacks.append(callback)
+        if self.over:
+            self.wake()
+
+
+class RunRequest:
+    """A run that somebody wants.
+
+    Attributes:
+        graph: What to run.
+        params: Its parameters, serialised.
+        inline: Whether the requesting thread carries out the root itself.
+        tags, project, key, facts: As in ``core.changes.RunAdded``.
+    """
+
+    __slots__ = ("facts", "graph", "inline", "key", "params", "parent", "project", "tags")
+
+    def __init__(
+        self,
+        graph: Graph,
+        params: dict[str, Result],
+        *,
+        inline: bool = False,
+        tags: tuple[str, ...] = (),
+        project: str = "",
+        key: str | None = None,
+        facts: dict[str, Any] | None = None,
+    ) -> None:
+        self.graph = graph
+        self.params = params
+        self.inline = inline
+        self.tags = tags
+        self.project = project
+        self.key = key
+        self.facts = facts or {}
+
+
+class Host(Protocol):
+    """An engine, as a flow sees it."""
+
+    artifacts: Artifacts
+    trusted: bool
+
+    def call(self, make: Callable[[int], Called], *, watch: bool = True) -> Pending:
+        """Make a call; ``make`` gets the token to put into it. Returns at once."""
+
+    def submit(self, request: RunRequest) -> Pending:
+        """Start a run; returns once it is accepted, that is durable."""
+
+    def carry_out(self, attempt: Attempt, frame: Any = None) -> Ended:
+        """Carry out an attempt in this thread, without reporting it."""
+
+    def watch(self, run: int, idx: int) -> Pending:
+        """A handle on a task run that exists."""
+
+    def now(self) -> float:
+        """The time, in Unix seconds."""
+
+
+_opener: list[Callable[[], Host]] = []
+
+
+def set_opener(opener: Callable[[], Host]) -> None:
+    """Say how code that meets no host gets one. The composition root does this."""
+    _opener[:] = [opener]
+
+
+def host() -> Host:
+    """The process's host, opened on first use.
+
+    Raises:
+        UsageError: No composition root was installed.
+    """
+    if not _opener:
+        raise UsageError("there is no engine in this process", hint="import weft before calling a task")
+    return _opener[0]()
