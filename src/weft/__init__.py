@@ -1,1 +1,69 @@
-"""Weft, a workflow engine."""
+"""Weft: durable, fast Python workflows.
+
+Every public name is here and is loaded when it is first used (PEP 562), so ``import weft`` costs little.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from weft._version import __version__
+
+if TYPE_CHECKING:
+    from weft.dialects.native.dag import Dag as Dag
+    from weft.dialects.native.dag import dag as dag
+    from weft.dialects.native.futures import Future as Future
+    from weft.dialects.native.futures import FutureList as FutureList
+    from weft.dialects.native.shell import shell as shell
+    from weft.dialects.native.steps import approval as approval
+    from weft.dialects.native.steps import now as now
+    from weft.dialects.native.steps import patch as patch
+    from weft.dialects.native.steps import random as random
+    from weft.dialects.native.steps import sleep as sleep
+    from weft.dialects.native.steps import wait_for_event as wait_for_event
+    from weft.dialects.native.task import Flow as Flow
+    from weft.dialects.native.task import Task as Task
+    from weft.dialects.native.task import allow_failure as allow_failure
+    from weft.dialects.native.task import flow as flow
+    from weft.dialects.native.task import task as task
+    from weft.dialects.native.task import unmapped as unmapped
+    from weft.model.errors import TaskFailed as TaskFailed
+    from weft.model.errors import WeftError as WeftError
+    from weft.runtime.context import Context as Context
+    from weft.runtime.context import current as current
+    from weft.runtime.signals import Fail as Fail
+    from weft.runtime.signals import Skip as Skip
+
+_PLACES = {
+    "weft.dialects.native.dag": ("Dag", "dag"),
+    "weft.dialects.native.futures": ("Future", "FutureList"),
+    "weft.dialects.native.shell": ("shell",),
+    "weft.dialects.native.steps": ("approval", "now", "patch", "random", "sleep", "wait_for_event"),
+    "weft.dialects.native.task": ("Flow", "Task", "allow_failure", "flow", "task", "unmapped"),
+    "weft.model.errors": ("TaskFailed", "WeftError"),
+    "weft.runtime.context": ("Context", "current"),
+    "weft.runtime.signals": ("Fail", "Skip"),
+}
+_WHERE = {name: module for module, names in _PLACES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_WHERE)]
+
+
+def __getattr__(name: str) -> Any:
+    module = _WHERE.get(name)
+    if module is None:
+        raise AttributeError(f"module 'weft' has no attribute {name!r}")
+    if module.startswith("weft.dialects"):
+        _install_opener()
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def _install_opener() -> None:
+    """Tell the runtime how a call outside any engine gets one: by the composition root, loaded then."""
+    host = import_module("weft.runtime.host")
+    host.set_opener(lambda: import_module("weft.embedded").open_host())

@@ -1,5 +1,6 @@
 """What every executor must do, whatever user code does to it (rules in ``executors/protocol.py``)."""
 
+import logging
 import os
 import re
 import shutil
@@ -600,8 +601,9 @@ def test_reattach(bench: Bench) -> None:
 # Logs and measures
 
 
-def test_output_is_kept(bench: Bench) -> None:
+def test_output_is_kept(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """Both outputs, raw bytes and log records from INFO up are in the attempt's log, in order."""
+    caplog.set_level(logging.INFO)  # Pytest's handler makes the root logger look configured by the user.
     ended = bench.run("speak")
     lines = bench.log(ended).decode().splitlines()
     assert lines[:3] == ["to stdout", "to stderr", "bytes to stdout"]

@@ -555,6 +555,31 @@ def test_many_threads_read_while_one_writes(store: Store, engine: Engine) -> Non
     assert len(store.tasks(1, limit=10_000)) == 600
 
 
+def test_a_snapshot_is_of_one_instant(store: Store, engine: Engine) -> None:
+    """Its parts come from the same commit, however many are made meanwhile."""
+    engine.start(1)
+    done = threading.Event()
+    faults: list[tuple[int, int, int]] = []
+
+    def read() -> None:
+        while not done.is_set():
+            snapshot = store.load(1)
+            parts = len(snapshot.tasks), len(snapshot.maps), len(snapshot.signals)
+            if len(set(parts)) > 1:
+                faults.append(parts)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for idx in range(150):
+        engine.commit(
+            task_added(1, idx), MapExpanded(1, idx, 1.0, 0, 0, ONE), Signalled(1, "s", 1.0, ONE, str(idx))
+        )
+    done.set()
+    reader.join()
+    assert faults == []
+    assert len(store.load(1).signals) == 150
+
+
 def test_the_writer_may_move_between_threads(store: Store, engine: Engine) -> None:
     """Any thread may commit, one at a time; those that come at once wait for each other."""
     engine.start(1)

@@ -14,7 +14,7 @@ from weft.artifacts.serialize import SCALARS, decode, encode, encode_with_holes,
 from weft.artifacts.split import split_bytes, split_value
 from weft.model.bound import BOUND, decode_bound
 from weft.model.errors import ArtifactMissing, NotFound
-from weft.model.values import INLINE_MAX, NONE, Absent, Bound, Packed, Pick, Plain, Result, ResultList
+from weft.model.values import INLINE_MAX, NONE, Absent, Bound, Named, Packed, Pick, Plain, Result, ResultList
 
 _VIEW_MIN = 1 << 20
 """Smaller blobs are read, not mapped: a process may hold only so many maps."""
@@ -95,6 +95,8 @@ class Artifacts:
             return [None if each is None else self.loads(each) for each in bound.items]
         if isinstance(bound, Pick):
             return self._pick(bound)
+        if isinstance(bound, Named):
+            return {name: self.resolve(each) for name, each in bound.items.items()}
         return None
 
     def pack(
@@ -105,7 +107,7 @@ class Artifacts:
         Args:
             value: Usually a call's ``(args, kwargs)``.
             hole: Gives the reference for such a leaf, wherever it is in nested containers and objects, and
-                ``None`` for every other object. It is not asked about plain data.
+                ``None`` for every other object. It is not asked about plain data and its containers.
             what: What the value is to the user.
             names: The positional parameters' names, if the value is such a pair: errors then say
                 ``argument 'conn'``.
@@ -170,13 +172,10 @@ class Artifacts:
 
     def _pick(self, pick: Pick) -> Any:
         of, path = pick.of, pick.path
-        if (
-            isinstance(of, ResultList)
-            and path
-            and isinstance(path[0], int)
-            and -len(of.items) <= path[0] < len(of.items)
-        ):
+        if isinstance(of, ResultList) and path and isinstance(path[0], int):
             # One item of a map: the others need not be read.
+            if not -len(of.items) <= path[0] < len(of.items):
+                raise _no_step(list(of.items), path[0], path[:1])
             item = of.items[path[0]]
             of, path = (Absent("skipped") if item is None else Plain(item)), path[1:]
         value = self.resolve(of)

@@ -5,8 +5,6 @@ Everything else is an extension: a code of ``Ext`` and bytes, usually msgpack ag
 numbers, so a number is never used again for another meaning.
 """
 
-from enum import IntEnum
-
 from weft.artifacts.blobs import Data
 
 MSGPACK = "msgpack"
@@ -16,8 +14,8 @@ TEXT = "text"
 JSON = "json"
 
 
-class Ext(IntEnum):
-    """The extension codes."""
+class Ext:
+    """The extension codes: plain numbers, because Python 3.11 looks an enum's members up slowly."""
 
     HOLE = 0
     TUPLE = 1

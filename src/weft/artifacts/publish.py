@@ -12,7 +12,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -157,7 +157,7 @@ def _image_bytes(source: Any) -> bytes:
             raise NotFound(f"the image cannot be read: {exc.strerror}", where=str(source)) from exc
     figure = source if hasattr(source, "savefig") else getattr(source, "figure", None)
     file = io.BytesIO()
-    if hasattr(figure, "savefig"):
+    if figure is not None and hasattr(figure, "savefig"):
         figure.savefig(file, format="png", bbox_inches="tight")
     elif type(source).__module__.partition(".")[0] == "PIL":
         source.save(file, format="PNG")
@@ -184,9 +184,8 @@ def _rows(rows: Any) -> tuple[list[str], list[Sequence[Any]], int | None]:
             hint="give a list of dictionaries, a list of lists or a data frame",
         )
     kept = list(itertools.islice(iter(rows), ROWS_MAX + 1))
-    total = len(rows) if hasattr(rows, "__len__") else len(kept) if len(kept) <= ROWS_MAX else None
-    columns_, cells = _tabular(kept[:ROWS_MAX])
-    return columns_, cells, total
+    counted = len(rows) if isinstance(rows, Sized) else len(kept) if len(kept) <= ROWS_MAX else None
+    return *_tabular(kept[:ROWS_MAX]), counted
 
 
 def _table_rows(rows: Any) -> tuple[list[str], list[Sequence[Any]], int] | None:
@@ -197,24 +196,23 @@ def _table_rows(rows: Any) -> tuple[list[str], list[Sequence[Any]], int] | None:
     if kind.__qualname__ == "Series":
         rows = rows.to_frame()
     if root == "pandas":
-        head = rows.head(ROWS_MAX)
-        plain_index = type(head.index).__name__ == "RangeIndex" and head.index.name is None
-        names = [] if plain_index else [str(name or "") for name in head.index.names]
-        names += _names(head.columns)
-        return (
-            names,
-            list(head.itertuples(index=not plain_index, name=None))
-            if plain_index
-            else [
-                (*(index if isinstance(index, tuple) else (index,)), *row)
-                for index, *row in head.itertuples(index=True, name=None)
-            ],
-            len(rows),
-        )
+        return _pandas_rows(rows)
     if root == "polars":
         return list(rows.columns), rows.head(ROWS_MAX).rows(), rows.height
     columns = [each.to_pylist() for each in rows.slice(0, ROWS_MAX).columns]
     return _names(rows.schema.names), list(zip(*columns, strict=True)), rows.num_rows
+
+
+def _pandas_rows(frame: Any) -> tuple[list[str], list[Sequence[Any]], int]:
+    head = frame.head(ROWS_MAX)
+    if type(head.index).__name__ == "RangeIndex" and head.index.name is None:
+        return _names(head.columns), list(head.itertuples(index=False, name=None)), len(frame)
+    names = ["" if name is None else str(name) for name in head.index.names]
+    rows: list[Sequence[Any]] = [
+        (*(label if isinstance(label, tuple) else (label,)), *row)
+        for label, *row in head.itertuples(index=True, name=None)
+    ]
+    return names + _names(head.columns), rows, len(frame)
 
 
 def _tabular(rows: list[Any]) -> tuple[list[str], list[Sequence[Any]]]:

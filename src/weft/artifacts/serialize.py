@@ -24,7 +24,7 @@ from weft.artifacts.explain import not_serializable
 from weft.artifacts.pickles import dump, load
 from weft.artifacts.reader import Reader, untrusted
 from weft.artifacts.tables import FORMATS, decode_table
-from weft.artifacts.writer import Hole, TooManyCopies, Writer, encode_leaf
+from weft.artifacts.writer import EXACT, Hole, TooManyCopies, Writer, encode_leaf
 from weft.model.errors import ArtifactCorrupt, WeftError
 from weft.model.values import INLINE_MAX
 
@@ -168,6 +168,8 @@ def _by_format(writer: Writer, value: Any) -> Encoded:
             except UnicodeEncodeError:
                 pass  # Lone surrogates: the writer knows how to keep them.
         return MSGPACK, (writer.pack(value),)
+    if kind in EXACT:
+        return MSGPACK, (writer.pack(value),)
     leaf = encode_leaf(value)
     if leaf is not None:
         return leaf
@@ -178,7 +180,7 @@ def _by_format(writer: Writer, value: Any) -> Encoded:
 
 
 def _tuple(writer: Writer, value: tuple[Any, ...]) -> tuple[Data, ...]:
-    code: Ext
+    code: int
     if len(value) == 2 and type(value[0]) is tuple and type(value[1]) is dict:
         code, payload = Ext.ARGUMENTS, writer.pack([list(value[0]), value[1]])
     else:

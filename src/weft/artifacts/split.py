@@ -85,7 +85,9 @@ def _flat_parts(encoded: tuple[str, tuple[Data, ...]]) -> tuple[Any, ...]:
 
 def _split_array(array: Any) -> list[Result] | None:
     """The items of a one-dimensional array of scalars, whose bytes all have the same head."""
-    if getattr(array, "ndim", 0) != 1 or len(array) == 0 or encode_scalar(array[0]) is None:
+    if getattr(array, "ndim", 0) != 1 or len(array) == 0 or array.dtype.kind not in "biufcmM":
+        return None
+    if encode_scalar(array[0]) is None:
         return None
     _, (first,) = encode(array[0], "item 0")
     step = array.dtype.itemsize

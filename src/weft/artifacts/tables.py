@@ -22,8 +22,8 @@ POLARS = "arrow+polars"
 POLARS_SERIES = "arrow+polars-series"
 FORMATS = frozenset({TABLE, BATCH, FRAME, SERIES, POLARS, POLARS_SERIES})
 
-_NAME = b"weft.name"
-"""Schema metadata that keeps a series' name, as JSON."""
+_EXTRA = b"weft"
+"""Schema metadata for what Arrow's pandas metadata leaves out, as JSON."""
 
 _COLUMN = "value"
 
@@ -41,9 +41,9 @@ def encode_table(obj: Any) -> tuple[str, tuple[Data, ...]] | None:
     elif root == "pandas":
         pd = sys.modules["pandas"]
         if cls is pd.DataFrame:
-            return _from_pandas(FRAME, obj, None)
+            return _from_pandas(FRAME, obj, {})
         if cls is pd.Series and type(obj.name) in (str, int, type(None)):
-            return _from_pandas(SERIES, obj.to_frame(_COLUMN), msgspec.json.encode(obj.name))
+            return _from_pandas(SERIES, obj.to_frame(_COLUMN), {"name": obj.name})
     elif root == "polars":
         pl = sys.modules["polars"]
         if cls is pl.DataFrame:
@@ -63,10 +63,10 @@ def decode_table(format: str, data: Data) -> Any:  # noqa: A002 - the name of Re
         return table
     if format == BATCH:
         return table.combine_chunks().to_batches()[0] if table.num_rows else _empty_batch(table.schema)
-    frame = table.to_pandas()
+    frame = _to_pandas(table)
     if format == SERIES:
         series = frame[_COLUMN]
-        series.name = msgspec.json.decode(table.schema.metadata[_NAME])
+        series.name = _extra(table)["name"]
         return series
     return frame
 
@@ -119,23 +119,43 @@ def _read_polars(data: Data) -> Any:
     return pl.read_ipc_stream(io.BytesIO(data))
 
 
-def _from_pandas(format: str, frame: Any, name: bytes | None) -> tuple[str, tuple[Data, ...]] | None:  # noqa: A002 - as above
+def _from_pandas(format: str, frame: Any, extra: dict[str, Any]) -> tuple[str, tuple[Data, ...]] | None:  # noqa: A002 - as above
     try:
         import pyarrow as pa  # noqa: PLC0415 - as above
     except ImportError:
         return None
+    if type(frame.columns) is sys.modules["pandas"].RangeIndex:
+        columns = frame.columns
+        extra["columns"] = [columns.start, columns.stop, columns.step, columns.name]
     try:
-        if not _fits(pa, frame):
+        if not _fits(pa, frame, extra):
             return None
-        table = pa.Table.from_pandas(frame)
+        table = _to_arrow(pa, frame, extra)
     except Exception:
         return None  # Whatever Arrow or pandas finds wrong with the frame, pickle may still take it.
-    if name is not None:
-        table = table.replace_schema_metadata({**table.schema.metadata, _NAME: name})
     return format, _stream(table.schema, table.to_batches())
 
 
-def _fits(pa: Any, frame: Any) -> bool:
+def _to_arrow(pa: Any, frame: Any, extra: dict[str, Any]) -> Any:
+    table = pa.Table.from_pandas(frame)
+    return table.replace_schema_metadata({**table.schema.metadata, _EXTRA: msgspec.json.encode(extra)})
+
+
+def _to_pandas(table: Any) -> Any:
+    frame = table.to_pandas()
+    numbered = _extra(table).get("columns")
+    if numbered is not None:
+        start, stop, step, name = numbered
+        frame.columns = sys.modules["pandas"].RangeIndex(start, stop, step, name=name)
+    return frame
+
+
+def _extra(table: Any) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode((table.schema.metadata or {}).get(_EXTRA, b"{}"))
+    return found
+
+
+def _fits(pa: Any, frame: Any, extra: dict[str, Any]) -> bool:
     """Whether Arrow gives the frame back as it is.
 
     Types are compared on two rows, because they do not depend on how many there are. Columns of Python
@@ -145,7 +165,7 @@ def _fits(pa: Any, frame: Any) -> bool:
         if column.dtype == object and not set(map(type, column)) <= {str, type(None)}:
             return False
     head = frame.iloc[:2]
-    back = pa.Table.from_pandas(head).to_pandas()
+    back = _to_pandas(_to_arrow(pa, head, extra))
     return (
         [_type(dtype) for dtype in back.dtypes] == [_type(dtype) for dtype in head.dtypes]
         and _same_index(back.index, head.index)

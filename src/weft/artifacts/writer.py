@@ -19,6 +19,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from struct import Struct as Layout
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import msgspec
@@ -42,6 +43,8 @@ _COMPLEX = Layout(">dd")
 _new_ext = tuple.__new__  # ``ExtType.__new__`` checks its arguments in Python, at three times the price.
 _encode = msgspec.msgpack.Encoder().encode
 _SIMPLE = frozenset({int, str, float, bool, bytes, type(None)})
+_NO_HOLES = _SIMPLE | {list, dict, tuple, set, frozenset, type, FunctionType, BuiltinFunctionType}
+"""Types that a pickle holds many of."""
 _simple = Packer(strict_types=True).pack  # Calls nobody back, so it may be shared.
 
 
@@ -82,7 +85,7 @@ class Writer:
         try:
             data: bytes = packer.pack(value)
             # msgpack writes other buffers as bytes without asking. These codes precede such an object.
-            if (b"\xc4" in data or b"\xc5" in data or b"\xc6" in data) and _holds_buffer(value):
+            if (0xC4 in data or 0xC5 in data or 0xC6 in data) and _holds_buffer(value):
                 data = packer.pack(_with_stands(value))
         except UnicodeEncodeError:
             data = packer.pack(_with_stands(value))
@@ -92,7 +95,7 @@ class Writer:
 
     def hole_index(self, obj: Any) -> int | None:
         """The number of the hole that ``obj`` is; ``None`` if it is none."""
-        if self._hole is None:
+        if self._hole is None or type(obj) in _NO_HOLES:
             return None
         known = self._indexes.get(id(obj))
         if known is not None:
@@ -109,7 +112,7 @@ class Writer:
         """Whether an object that is no plain container is kept without a pickle of its own."""
         cls = type(obj)
         return (
-            cls in _WRITE
+            cls in EXACT
             or self.hole_index(obj) is not None
             or _late_type(cls) is not None
             or plan_for(cls) is not None
@@ -119,7 +122,7 @@ class Writer:
     def _unknown(self, obj: Any) -> Any:
         """Make an extension of an object whose type msgpack does not know."""
         cls = type(obj)
-        write = _WRITE.get(cls)
+        write = EXACT.get(cls)
         if write is None:
             if self._hole is not None and (index := self.hole_index(obj)) is not None:
                 return _new_ext(ExtType, (Ext.HOLE, _encode(index)))
@@ -173,7 +176,7 @@ class _Stand:
 
     __slots__ = ("code", "payload")
 
-    def __init__(self, code: Ext, payload: bytes) -> None:
+    def __init__(self, code: int, payload: bytes) -> None:
         self.code = code
         self.payload = payload
 
@@ -212,7 +215,7 @@ def _with_stands(value: Any) -> Any:
     return value
 
 
-# One writer for each exact type. ``None`` leaves the object to what comes after: classes, arrays, pickle.
+# Writers give ``None`` for an object that is left to what comes after: classes, arrays, pickle.
 
 
 def _write_tuple(writer: Writer, obj: Any) -> Any:
@@ -250,7 +253,7 @@ def _span(span: timedelta) -> tuple[int, int, int]:
     return span.days, span.seconds, span.microseconds
 
 
-def _write_moment(code: Ext) -> Callable[[Writer, Any], Any]:
+def _write_moment(code: int) -> Callable[[Writer, Any], Any]:
     def write(_writer: Writer, obj: Any) -> Any:
         zone = _zone(obj.tzinfo)
         if zone is False:
@@ -280,7 +283,7 @@ def _write_deque(writer: Writer, obj: Any) -> Any:
     return _new_ext(ExtType, (Ext.DEQUE, writer.pack([list(obj), obj.maxlen])))
 
 
-def _write_mapping(code: Ext) -> Callable[[Writer, Any], Any]:
+def _write_mapping(code: int) -> Callable[[Writer, Any], Any]:
     def write(writer: Writer, obj: Any) -> Any:
         # An attribute set on the object is beyond a mapping's bytes.
         return None if vars(obj) else _new_ext(ExtType, (code, writer.pack(dict(obj))))
@@ -288,7 +291,7 @@ def _write_mapping(code: Ext) -> Callable[[Writer, Any], Any]:
     return write
 
 
-_WRITE: dict[type, Callable[[Writer, Any], Any]] = {
+EXACT: dict[type, Callable[[Writer, Any], Any]] = {
     tuple: _write_tuple,
     set: lambda writer, obj: _new_ext(ExtType, (Ext.SET, _sorted_elements(writer, obj))),
     frozenset: lambda writer, obj: _new_ext(ExtType, (Ext.FROZENSET, _sorted_elements(writer, obj))),
@@ -305,6 +308,7 @@ _WRITE: dict[type, Callable[[Writer, Any], Any]] = {
     deque: _write_deque,
     _Stand: lambda _, obj: _new_ext(ExtType, (obj.code, obj.payload)),
 }
+"""Exact types beside msgpack's own, and how each becomes an extension."""
 
 _LATE: dict[str, dict[str, Callable[[Writer, Any], Any]]] = {
     "decimal": {"Decimal": lambda _, obj: _new_ext(ExtType, (Ext.DECIMAL, str(obj).encode()))},
@@ -317,6 +321,7 @@ _LATE: dict[str, dict[str, Callable[[Writer, Any], Any]]] = {
 
 def _late_type(cls: type) -> Callable[[Writer, Any], Any] | None:
     for module in [name for name in list(_LATE) if name in sys.modules]:
-        for name, write in _LATE.pop(module, {}).items():
-            _WRITE[getattr(sys.modules[module], name)] = write
-    return _WRITE.get(cls)
+        for name, write in _LATE.get(module, {}).items():
+            EXACT[getattr(sys.modules[module], name)] = write
+        _LATE.pop(module, None)
+    return EXACT.get(cls)

@@ -6,7 +6,7 @@ import msgspec
 
 from weft.core.state import CODES, Map, Run, Scope, Task
 from weft.model.bound import encode_bound
-from weft.model.inputs import Const, Expr, Fact, Input, Item, Output, Param, TaskOutput, Template
+from weft.model.inputs import Const, Expr, Fact, HookEvent, Input, Item, Output, Param, TaskOutput, Template
 from weft.model.states import TaskState
 from weft.model.values import (
     NONE,
@@ -53,6 +53,8 @@ def bind(source: Input, task: Task) -> Bound:
         return _pick(_by_index(task.run, source.idx), source.path)
     if isinstance(source, Param):
         return _pick(_param(task, source.name), source.path)
+    if isinstance(source, HookEvent):
+        return _hook_event(task)
     if isinstance(source, Fact):
         return Plain(value(_fact(task, source.name)))
     return _expression(source, task)
@@ -158,6 +160,25 @@ def _fact(task: Task, name: str) -> Any:
             return "cancelled"
         return "failed" if scope.failed is not None else "succeeded"
     return run.facts.get(name)
+
+
+def _hook_event(hook: Task) -> Bound:
+    task = hook.parent
+    assert task is not None
+    error = task.error.message if task.error is not None else None
+    plain = {
+        "run_id": task.run.uid,
+        "workflow": task.run.graph.workflow,
+        "key": task.key,
+        "name": task.name,
+        "state": str(task.state),
+        "attempt": task.attempt,
+        "error": error,
+        "idempotency_key": f"{task.run.uid}/{task.idx}",
+    }
+    event: dict[str, Bound] = {name: Plain(value(each)) for name, each in plain.items()}
+    event["result"] = bound_result(task)
+    return Named(event)
 
 
 def scope_result(owner: Task, scope: Scope) -> Result | None:

@@ -129,6 +129,22 @@ class TaskAdded(msgspec.Struct, frozen=True, omit_defaults=True, tag="task_added
     inputs: dict[str, Input] = {}
 
 
+class TaskRemade(msgspec.Struct, frozen=True, omit_defaults=True, tag="task_remade"):
+    """A cleared call was made again with another node, other arguments or at another place.
+
+    Its fields replace those of ``TaskAdded``; a call that is made again just as it was needs none of this.
+    """
+
+    run: int
+    idx: int
+    name: str
+    at: float
+    node: str
+    ordinal: int = -1
+    fingerprint: str = ""
+    inputs: dict[str, Input] = {}
+
+
 class TaskChanged(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag="task"):
     """A task run moved to ``state``.
 
@@ -221,5 +237,14 @@ class Showed(msgspec.Struct, frozen=True, tag="showed"):
 
 
 Change = (
-    RunAdded | RunChanged | NodeAdded | TaskAdded | TaskChanged | MapExpanded | Signalled | Cached | Showed
+    RunAdded
+    | RunChanged
+    | NodeAdded
+    | TaskAdded
+    | TaskRemade
+    | TaskChanged
+    | MapExpanded
+    | Signalled
+    | Cached
+    | Showed
 )

@@ -9,15 +9,19 @@ call that differs from what the journal holds at its place, in name, key or argu
 The journal is not the cache: it is never shared between runs, and never expires.
 """
 
+import msgspec
+
 from weft.core.advance import install_map, ready_call
 from weft.core.changes import Cause, MapExpanded
 from weft.core.commands import Accepted, Item, Refused
 from weft.core.events import Called
 from weft.core.state import CODES, Flow, Map, Run, Task
 from weft.core.turn import Turn
+from weft.model.calls import MarkCall
 from weft.model.errors import ErrorInfo
 from weft.model.inputs import Input, TaskOutput, Template
 from weft.model.states import LIVE, TERMINAL, TaskState
+from weft.model.values import Result
 
 _T = TaskState
 
@@ -36,6 +40,13 @@ def called(turn: Turn, event: Called) -> None:
         parent.body = Flow()
     flow = parent.body
     known = flow.calls.get(event.key)
+    if isinstance(event.node.call, MarkCall) and event.node.call.kind == "patch":
+        if known is None and event.ordinal < len(flow.journal):
+            # Recorded before the change was made: this run stays on the old path.
+            no = Result("msgpack", b"\xc2", None, 1)
+            turn.commands.append(Accepted(event.token, run.id, -1, True, _T.SUCCEEDED, no))
+            return
+        event = msgspec.structs.replace(event, ordinal=-1)
     if event.ordinal >= 0 and event.ordinal < len(flow.journal):
         recorded = flow.journal[event.ordinal]
         if recorded.key.rpartition("/")[2] != event.key:

@@ -8,7 +8,8 @@ Rules:
    run's ``started_at`` is when its latest attempt started, so another attempt clears it. ``ended_at`` is set
    while the state is terminal and only then.
 3. A later ``MapExpanded``, ``Signalled``, ``Cached`` or ``Showed`` of the same identity replaces the earlier.
-4. A change of something that was never added is a broken log, not a case to be tolerant about.
+4. ``TaskRemade`` replaces the identity of a call that was cleared; nothing else alters an identity.
+5. A change of something that was never added is a broken log, not a case to be tolerant about.
 
 The log holds no ``result`` (its bytes stay in the state row), so a fold of the log has none either. Owner,
 epoch and the graph's version number are the lease's and the graph's facts, not the log's: the fold leaves
@@ -30,6 +31,7 @@ from weft.core.changes import (
     Signalled,
     TaskAdded,
     TaskChanged,
+    TaskRemade,
 )
 from weft.model.errors import InvariantViolation
 from weft.model.graph import Node
@@ -86,6 +88,8 @@ def apply(state: Folded, change: Change) -> None:
         state.runs[change.run] = add_run(change)
     elif isinstance(change, RunChanged):
         change_run(_run(state, change.run), change)
+    elif isinstance(change, TaskRemade):
+        remake_task(_task(state, change.run, change.idx, "made again"), change)
     else:
         _run(state, change.run)
         _apply_record(state, change)
@@ -160,6 +164,15 @@ def add_task(change: TaskAdded) -> TaskRow:
         first_at=change.at,
         changed_at=change.at,
     )
+
+
+def remake_task(row: TaskRow, change: TaskRemade) -> None:
+    """Give a call's row the identity under which it was made again, in place."""
+    row.name = change.name
+    row.node = change.node
+    row.ordinal = change.ordinal
+    row.fingerprint = change.fingerprint
+    row.inputs = change.inputs
 
 
 def change_task(row: TaskRow, change: TaskChanged) -> None:

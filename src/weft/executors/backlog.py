@@ -63,7 +63,7 @@ class Backlog:
         for interpreter in takers:
             first = firsts.get(interpreter)
             batch = [] if first is None else [first]
-            if queue and interpreter.room:
+            if queue:
                 self._fill(batch, interpreter, share)
             if batch:
                 sent = interpreter.give(batch)
@@ -76,9 +76,11 @@ class Backlog:
         count = min(share, AHEAD_MAX - len(interpreter.held))
         if self._recycle_after is not None:
             count = min(count, self._recycle_after - interpreter.given)
+        room = interpreter.room - sum(len(held.data) for held in batch)
         while len(batch) < count and (held := self._next()) is not None:
             backlog_s += held.expected_s
-            if backlog_s > AHEAD_S:
+            room -= len(held.data)
+            if backlog_s > AHEAD_S or room < 0:
                 self._queue.appendleft(held)
                 return
             batch.append(held)

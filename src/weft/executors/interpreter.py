@@ -25,7 +25,16 @@ from weft.wire.frames import HEADER, FrameReader, frame
 from weft.wire.memory import unnamed_file
 from weft.wire.messages import Message, Setup, decode_message, encode
 
-_START = "import sys; from weft.runtime.worker import main; main(sys.argv[1:])"
+# msgspec takes two functions from typing_extensions if it is there, which costs a third of a worker's start,
+# and the same two from typing otherwise. User code still imports typing_extensions as ever.
+_START = """
+import sys
+sys.modules["typing_extensions"] = None
+import msgspec
+del sys.modules["typing_extensions"]
+from weft.runtime.worker import main
+main(sys.argv[1:])
+"""
 _DATAGRAMS = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
 _SEND_BUFFER = 1 << 20  # The kernel lowers it to its own limit.
 _STDERR_TAIL = 2000
@@ -191,9 +200,12 @@ class Interpreter:
             try:
                 self._send(b"".join(parts))
                 self._tokens.send(b"".join(map(TOKEN.pack, numbers)))
-            except OSError:
-                # No room; or the process has just died, which the executor is about to be told.
+            except BlockingIOError:
+                if not self.held and not done:
+                    self._tokens.send(TOKEN.pack(0))  # The inbox is full of what was taken back.
                 break
+            except OSError:
+                break  # The process has just died, which the executor is about to be told.
             for number, held in zip(numbers, batch[done : done + len(numbers)], strict=True):
                 held.number = number
                 held.interpreter = self
@@ -215,9 +227,9 @@ class Interpreter:
             os.close(fd)
 
     @property
-    def room(self) -> bool:
-        """Whether more may be sent ahead of what it holds, as far as bytes go."""
-        return self._bytes < 2 * DATAGRAM_MAX
+    def room(self) -> int:
+        """Bytes that may be sent ahead of what it holds."""
+        return 2 * DATAGRAM_MAX - self._bytes
 
     def take_back(self) -> list[Held]:
         """Everything that was sent and has not begun, in order. The worker can no longer begin it."""
@@ -262,7 +274,7 @@ class Interpreter:
         """Let it exit once it has done what it holds."""
         if not self.retiring:
             self.retiring = True
-            self._tokens.close()
+            self._tokens.shutdown(socket.SHUT_WR)  # Reaches the worker even if a fork holds a copy.
             self.kill_at = time.monotonic() + grace_s
 
     def read(self) -> list[tuple[int, Message]] | None:
@@ -302,21 +314,19 @@ class Interpreter:
 
     def close(self) -> None:
         """Let go of everything; last of all."""
+        self.forsake()
+        self._cells.close()
+        self.live.unlink(missing_ok=True)
+        _alive.discard(self)
+
+    def forsake(self) -> None:
+        """Let go of the descriptors; all that a forked child of the executor's process may do."""
         for sock in (self._inbox, self._tokens, self._tokens_end, self._reports):
             sock.close()
         for fd in (self._lifeline, self.pidfd):
             if fd >= 0:
                 os.close(fd)
         self._lifeline = self.pidfd = -1
-        self._cells.close()
-        self.live.unlink(missing_ok=True)
-        _alive.discard(self)
-
-    def cut_lifeline(self) -> None:
-        """In a forked child of the executor's process: do not keep the worker alive."""
-        if self._lifeline >= 0:
-            os.close(self._lifeline)
-            self._lifeline = -1
 
 
 def _spill(data: bytes) -> int:
@@ -333,7 +343,7 @@ _alive: "weakref.WeakSet[Interpreter]" = weakref.WeakSet()
 
 def _after_fork() -> None:
     for interpreter in list(_alive):
-        interpreter.cut_lifeline()
+        interpreter.forsake()
 
 
 os.register_at_fork(after_in_child=_after_fork)

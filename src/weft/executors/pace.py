@@ -7,7 +7,7 @@ UNKNOWN_S = 3600.0
 
 _WEIGHT = 0.2
 _STEP_MAX = 10.0
-"""A duration counts as this many times the mean at most: a single stall of the machine must not look like work."""
+"""A duration counts as this many times the mean at most: a stall of the machine must not look like work."""
 _TASKS_MAX = 10_000
 _BACKLOG_S = 0.02
 _BACKLOG_MAX = 4096

@@ -13,9 +13,9 @@ Rules, and why:
 4. Every attempt stays in ``_held`` until its ``Ended`` is on its way to the sink, and each way out of there
    removes it under the lock: exactly one answer.
 5. Time counts from the moment the attempt began in its worker. A stop is first asked for: an exception inside
-   user code. After the grace the worker's whole process group is killed, so its children die too. A child
-   that started a session of its own (``setsid``) is out of reach. Children left over by an attempt that ended
-   by itself are left alone as long as their worker lives.
+   user code. After the grace the worker's whole process group is killed. Children of an attempt that was
+   stopped die with it either way; those left over by one that ended by itself are left alone as long as
+   their worker lives. A child that started a session or group of its own (``setsid``) is out of reach.
 
 When this process ends, in whatever way, the kernel kills every worker's group.
 """

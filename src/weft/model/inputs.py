@@ -69,6 +69,14 @@ class Fact(msgspec.Struct, frozen=True, tag="fact"):
     name: str
 
 
+class HookEvent(msgspec.Struct, frozen=True, tag="hook_event"):
+    """For a hook: what happened to the task run that it belongs to, as a mapping.
+
+    Keys: ``run_id``, ``workflow``, ``key``, ``name``, ``state``, ``attempt``, ``error``, ``result``,
+    ``idempotency_key``.
+    """
+
+
 class Template(msgspec.Struct, frozen=True, tag="template"):
     """A value with holes, such as a list that holds another node's output."""
 
@@ -84,7 +92,7 @@ class Expr(msgspec.Struct, frozen=True, omit_defaults=True, tag="expr"):
     refs: dict[str, "Input"] = {}
 
 
-Input = Const | Param | Output | TaskOutput | Item | Fact | Template | Expr
+Input = Const | Param | Output | TaskOutput | Item | Fact | HookEvent | Template | Expr
 
 
 class Compare(msgspec.Struct, frozen=True, tag="compare"):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Protocol
 
+from weft.artifacts import publish
 from weft.artifacts.artifacts import Artifacts
 from weft.model.attempts import Attempt, Published, Shown
 from weft.model.errors import UsageError
@@ -120,6 +121,26 @@ class Context:
     def publish(self, published: Published) -> None:
         """Show something to people; a later one with the same key replaces it."""
         self._host.show(Shown(self.spec.id, published))
+
+    def markdown(self, text: str, *, title: str = "", key: str = "") -> None:
+        """Publish Markdown text. For all of these see ``weft.artifacts.publish``."""
+        self.publish(publish.markdown(self._host.artifacts, text, title=title, key=key))
+
+    def table(self, rows: Any, *, title: str = "", key: str = "") -> None:
+        """Publish a table: a data frame, a mapping of columns, or an iterable of rows."""
+        self.publish(publish.table(self._host.artifacts, rows, title=title, key=key))
+
+    def image(self, source: Any, *, title: str = "", key: str = "") -> None:
+        """Publish a picture or a plot: bytes, a path, a Pillow image or a matplotlib figure."""
+        self.publish(publish.image(self._host.artifacts, source, title=title, key=key))
+
+    def link(self, url: str, text: str = "", *, key: str = "") -> None:
+        """Publish a link to a web page."""
+        self.publish(publish.link(self._host.artifacts, url, text, key=key))
+
+    def progress(self, fraction: float, label: str = "", *, key: str = "") -> None:
+        """Publish how far the task is, from 0 to 1."""
+        self.publish(publish.progress(self._host.artifacts, fraction, label, key=key))
 
 
 CURRENT: ContextVar[Context | None] = ContextVar("weft_current", default=None)

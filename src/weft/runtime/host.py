@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from weft.artifacts.artifacts import Artifacts
 from weft.core.events import Called
-from weft.model.attempts import Attempt, Ended
+from weft.model.attempts import Attempt
 from weft.model.errors import ErrorInfo, UsageError, WeftError
 from weft.model.graph import Graph
 from weft.model.states import TaskState
@@ -162,19 +162,20 @@ class Host(Protocol):
     """An engine, as a flow sees it."""
 
     artifacts: Artifacts
-    trusted: bool
+    executor: str
+    """The default executor's name."""
 
-    def call(self, make: Callable[[int], Called], *, watch: bool = True) -> Pending:
-        """Make a call; ``make`` gets the token to put into it. Returns at once."""
+    def call(self, make: Callable[[int], Called], *, inline: bool) -> Pending:
+        """Make a call; ``make`` gets the token to put into it. Returns at once.
+
+        With ``inline`` the thread that waits on the handle carries out the attempt itself.
+        """
 
     def submit(self, request: RunRequest) -> Pending:
         """Start a run; returns once it is accepted, that is durable."""
 
-    def carry_out(self, attempt: Attempt, frame: Any = None) -> Ended:
-        """Carry out an attempt in this thread, without reporting it."""
-
-    def watch(self, run: int, idx: int) -> Pending:
-        """A handle on a task run that exists."""
+    def run(self, request: RunRequest) -> Pending:
+        """Start a run and see it through, in this thread where it can be; returns its settled handle."""
 
     def now(self) -> float:
         """The time, in Unix seconds."""

@@ -28,6 +28,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+import msgspec
+
 from weft.model.attempts import Attempt
 
 PARTIAL_MAX = 8192
@@ -152,6 +154,7 @@ class StreamCapture:
         sink = _sink.get()
         if sink is None:
             return 0
+        _sink.set(None)
         sink.ended = True
         if sink.file is None and not sink.partial:
             return 0
@@ -179,18 +182,15 @@ class _File:
             os.close(self.fd)
 
 
-class _Sink:
-    """One attempt's log, opened by the first write."""
+class _Sink(msgspec.Struct):
+    """One attempt's log, opened by the first write. A struct, since every attempt makes one."""
 
-    # Defaults of the class: most attempts print nothing, and then only two attributes are ever set.
-    ended = False
+    capture: StreamCapture
+    attempt: Attempt
+    ended: bool = False
     file: _File | None = None
-    partial = ""
-    size = 0
-
-    def __init__(self, capture: StreamCapture, attempt: Attempt) -> None:
-        self.capture = capture
-        self.attempt = attempt
+    partial: str = ""
+    size: int = 0
 
     def write_text(self, text: str) -> None:
         """Write whole lines at once: ``print`` hands over the line and its end apart."""

@@ -19,7 +19,7 @@ class ThreadMeter:
     __slots__ = ("_peak",)
 
     def __init__(self) -> None:
-        self._peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+        self._peak = _maxrss()
 
     def begin(self) -> float:
         """The mark that ``end`` wants back."""
@@ -29,20 +29,24 @@ class ThreadMeter:
         """CPU seconds since ``begin`` and the peak of resident memory in bytes."""
         cpu = time.thread_time() - mark
         if wall_s > CLOSE_LOOK_S:
-            self._peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+            self._peak = _maxrss()
         return cpu, self._peak
 
 
 class ProcessMeter:
-    """Measures an attempt that has its process to itself, with the children it waited for."""
+    """Measures an attempt that has its process to itself, with the children it waited for.
+
+    On Linux the peak is read from ``/proc/self/status``, since ``ru_maxrss`` of a process that was started by
+    a bigger one begins with the bigger one's peak.
+    """
 
     __slots__ = ("_children_cpu", "_children_peak", "_peak", "_resettable")
 
     def __init__(self) -> None:
-        self._resettable = True
+        self._resettable = sys.platform == "linux"
         self._children_cpu = 0.0
         self._children_peak = 0
-        self._peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+        self._peak = _high_water()
         self._children()
 
     def begin(self) -> float:
@@ -55,7 +59,7 @@ class ProcessMeter:
         if wall_s <= CLOSE_LOOK_S:
             return cpu, self._peak
         children_cpu, children_peak = self._children()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+        peak = _high_water()
         if peak > self._peak + _RESET_ABOVE and self._resettable:
             self._reset()
         else:
@@ -72,10 +76,25 @@ class ProcessMeter:
         return cpu, raised
 
     def _reset(self) -> None:
-        """Let the kernel forget the peak, so that the next attempt's is its own (Linux, proc(5))."""
+        """Let the kernel forget the peak, so that the next attempt's is its own (proc(5), ``clear_refs``)."""
         try:
             with open("/proc/self/clear_refs", "w") as refs:
                 refs.write("5")
         except OSError:
             self._resettable = False
-        self._peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+        self._peak = _high_water()
+
+
+def _maxrss() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+
+
+def _high_water() -> int:
+    """Peak of resident memory since it was last reset, in bytes."""
+    try:
+        with open("/proc/self/status", "rb", buffering=0) as status:
+            text = status.read(4096)
+        at = text.index(b"VmHWM:")
+        return int(text[at + 6 : text.index(b"kB", at)]) * 1024
+    except (OSError, ValueError):  # Not Linux, or a kernel that does not say.
+        return _maxrss()

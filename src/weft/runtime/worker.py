@@ -12,7 +12,8 @@ Rules, and why:
 4. The process leads a group of its own. When the executor's process ends, in whatever way, the kernel kills
    the whole group (``_die_with``).
 5. To stop an attempt, the executor writes its number beside the one that runs and sends ``STOP``. The
-   handler raises inside user code if the two agree. What does not listen is killed from outside.
+   handler raises inside user code if the two agree. What does not listen is killed from outside. What does
+   may leave children behind: then the process kills its group, itself included, once the answer is sent.
 
 Coroutine functions run one at a time, each in an event loop of its own. A process that user code forks must
 not return into Weft: one that does ends there.
@@ -80,6 +81,7 @@ class Worker:
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._buffer = bytearray(DATAGRAM_MAX)
         self._running = 0
+        self._stopped = False
         self._forked = False
         self._saying = threading.Lock()
         os.register_at_fork(after_in_child=self._in_fork)
@@ -93,11 +95,18 @@ class Worker:
         while token := self._tokens.recv(TOKEN.size):
             begun_at = time.monotonic()
             (number,) = TOKEN.unpack(token)
+            if number == 0:
+                self._make_room()
+                continue
             self._cells.begin(number)
             ended = self._carry_out(runner, number)
             if self._forked:
                 os._exit(0)
             self._say(number, Over(ended, time.monotonic() - begun_at))
+            if self._stopped:
+                self._stopped = False
+                if _has_company():
+                    os.killpg(os.getpgrp(), signal.SIGKILL)
 
     def _runner(self, setup: Setup) -> Runner:
         home = Path(setup.home)
@@ -136,6 +145,7 @@ class Worker:
         number, self._running = self._running, 0
         reason = self._cells.stopped(number) if number else 0
         if reason:
+            self._stopped = True
             raise TimedOut if reason == TIMED_OUT else Cancelled
         self._running = number
 
@@ -146,19 +156,24 @@ class Worker:
                 at, payload = self._waiting.popleft()
                 if at == number:
                     return payload
-            size, fds = self._receive()
-            if fds:
-                with os.fdopen(fds[0], "rb") as spilled:
-                    spilled.seek(0)
-                    self._waiting.extend(split(memoryview(spilled.read())))
-            else:
-                self._waiting.extend(split(memoryview(self._buffer)[:size]))
+            self._receive()
 
-    def _receive(self) -> tuple[int, list[int]]:
+    def _make_room(self) -> None:
+        """Empty the inbox. What is in it may have been taken back, which the next number will tell."""
+        while select.select([self._inbox], [], [], 0)[0]:
+            self._receive()
+
+    def _receive(self) -> None:
+        """Wait for a datagram and keep its frames."""
         size, ancillary, _, _ = self._inbox.recvmsg_into([self._buffer], socket.CMSG_SPACE(4))
         if not size:
             raise EOFError("the executor closed the inbox")
-        return size, [int.from_bytes(data[:4], sys.byteorder) for _, _, data in ancillary]
+        for _, _, data in ancillary:
+            with os.fdopen(int.from_bytes(data[:4], sys.byteorder), "rb") as spilled:
+                spilled.seek(0)
+                self._waiting.extend(split(memoryview(spilled.read())))
+        if not ancillary:
+            self._waiting.extend(split(memoryview(self._buffer)[:size]))
 
     def _show(self, shown: Shown) -> None:
         if self._forked:
@@ -192,6 +207,22 @@ def _interrupted(attempt: Attempt, exc: Interrupt, started_at: float) -> Ended:
     state = TaskState.FAILED if isinstance(exc, TimedOut) else TaskState.CANCELLED
     error = named(TaskTimeout if state is TaskState.FAILED else TaskCancelled, "it was stopped", exc)
     return Ended(attempt.id, state, error=error, started_at=started_at, ended_at=time.time())
+
+
+def _has_company() -> bool:
+    """Whether other processes are in this one's group, or might be."""
+    group = os.getpgrp()
+    try:
+        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return True
+    for pid in pids:
+        try:
+            if pid != group and os.getpgid(pid) == group:
+                return True
+        except (ProcessLookupError, PermissionError):
+            pass
+    return not pids
 
 
 def _stand_in_for_main(path: str) -> None:

@@ -32,6 +32,7 @@ from weft.core.changes import (
     Signalled,
     TaskAdded,
     TaskChanged,
+    TaskRemade,
 )
 from weft.model.errors import ErrorInfo
 from weft.model.inputs import Input
@@ -93,7 +94,7 @@ class _Other(msgspec.Struct, frozen=True, array_like=True, tag=OTHER):
     """Any other change, whole."""
 
     idx: int
-    change: RunAdded | RunChanged | NodeAdded | MapExpanded | Signalled | Cached | Showed
+    change: RunAdded | RunChanged | NodeAdded | TaskRemade | MapExpanded | Signalled | Cached | Showed
 
 
 encode_block = msgspec.msgpack.Encoder().encode
@@ -122,7 +123,7 @@ def pack_other(change: Change) -> Packed:
         idx = change.idx
         result = change.result
         change = replace(change, result=Result(result.format, None, result.digest, result.size))
-    elif isinstance(change, MapExpanded | Showed):
+    elif isinstance(change, MapExpanded | Showed | TaskRemade):
         idx = change.idx
     return (OTHER, idx, change)
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from weft.core.changes import Change, RunAdded, TaskAdded, TaskChanged
+from weft.core.changes import Change, RunAdded, TaskAdded, TaskChanged, TaskRemade
 from weft.model.inputs import Input
 from weft.model.rows import RunRow, TaskRow
 from weft.model.values import Result
@@ -26,7 +26,7 @@ def isolated(change: Change) -> Change:
     """The change, sharing no mapping with the caller's. Nodes are kept as bytes anyway."""
     if isinstance(change, TaskChanged):
         return change if change.wait is None else replace(change, wait=_wait(_encode(change.wait)))
-    if isinstance(change, TaskAdded):
+    if isinstance(change, TaskAdded | TaskRemade):
         return replace(change, inputs=_inputs(_encode(change.inputs))) if change.inputs else change
     if isinstance(change, RunAdded):
         return replace(change, params=_params(_encode(change.params)), facts=_facts(_encode(change.facts)))

@@ -26,8 +26,9 @@ from weft.core.changes import (
     Signalled,
     TaskAdded,
     TaskChanged,
+    TaskRemade,
 )
-from weft.core.fold import add_map, add_run, add_signal, add_task, change_run, change_task
+from weft.core.fold import add_map, add_run, add_signal, add_task, change_run, change_task, remake_task
 from weft.model.errors import InvariantViolation, NotFound, StaleOwner, UsageError
 from weft.model.graph import Graph, Node
 from weft.model.rows import MapRow, RunRow, SignalRow, Snapshot, TaskRow
@@ -406,7 +407,7 @@ class MemoryStore:
         uids = {held.row.uid for held in self._runs.values()} if _adds_runs(changes) else set()
         for change in changes:
             run = change.run
-            if isinstance(change, TaskChanged):
+            if isinstance(change, TaskChanged | TaskRemade):
                 if (run, change.idx) not in tasks and change.idx not in self._tasks(run):
                     raise _broken("a task run was changed that was never added", change)
             elif isinstance(change, TaskAdded):
@@ -437,6 +438,8 @@ class MemoryStore:
             held.tasks[change.idx] = add_task(change)
         elif isinstance(change, RunChanged):
             change_run(held.row, change)
+        elif isinstance(change, TaskRemade):
+            remake_task(held.tasks[change.idx], change)
         elif isinstance(change, NodeAdded):
             held.nodes.setdefault(change.digest, _encode(change.node))
         elif isinstance(change, MapExpanded):

@@ -31,7 +31,10 @@ from weft.model.rows import RunRow, TaskRow
 from weft.model.states import RunState, TaskState
 
 MAX_LENGTH = 4096
-"""Longest query. SQLite bounds its patterns and its expressions, and nobody types more."""
+"""Longest query, in characters."""
+
+MAX_VALUES = 200
+"""Most values in a query. SQLite bounds the depth of an expression, and each value is up to three levels."""
 
 Predicate = Callable[[Any], bool]
 
@@ -150,10 +153,14 @@ def parse(text: str, target: Target, *, now: float) -> tuple[Term, ...]:
             f"the query is longer than {MAX_LENGTH} characters", where="query", position=MAX_LENGTH
         )
     terms = []
+    values = 0
     at = _skip_blanks(text, 0)
     while at < len(text):
         term, at = _term(text, at, target, now)
         terms.append(term)
+        values += len(term.values)
+        if values > MAX_VALUES:
+            raise _wrong(f"the query has more than {MAX_VALUES} values", text, at, "ask in several queries")
         at = _skip_blanks(text, at)
     return tuple(terms)
 

@@ -23,6 +23,7 @@ from weft.core.changes import (
     RunChanged,
     Showed,
     Signalled,
+    TaskRemade,
 )
 from weft.model.errors import InvariantViolation, StaleOwner
 from weft.model.graph import Graph
@@ -223,6 +224,13 @@ class SqliteStore(SqliteReader):
             db.execute(
                 do["put_map"], (run, change.idx, change.at, change.base, count, change.generation, items)
             )
+        elif isinstance(change, TaskRemade):
+            inputs = encode(change.inputs) if change.inputs else None
+            identity = (change.name, change.node, change.ordinal, change.fingerprint, inputs)
+            if not db.execute(do["remake_task"], (*identity, run, change.idx)).fetchall():
+                raise InvariantViolation(
+                    "a task run was made again that was never added", where=f"run {run}, {change.idx}"
+                )
         elif isinstance(change, Signalled):
             payload = encode(change.payload)
             name, consumer = change.name, change.consumer

@@ -126,7 +126,11 @@ class Writer:
             raise translated(exc, path) from exc
         try:
             connection.set_busy_timeout(int(self._busy_timeout_s * 1000))
-            if _check_version(connection, path) < SCHEMA_VERSION:
+            # In a transaction, so that it does not see half of another process's making of the schema.
+            connection.execute("BEGIN")
+            version = _check_version(connection, path)
+            connection.execute("COMMIT")
+            if version < SCHEMA_VERSION:
                 self._create(connection)
             connection.execute(
                 f"PRAGMA synchronous = {_SYNCHRONOUS[self._durability]};"
@@ -248,7 +252,11 @@ def _read_only(path: Path, why: str) -> StoreReadOnly:
 
 
 def _check_version(connection: apsw.Connection, path: Path) -> int:
-    """The schema version of the file: 0 for a new one. Refuses files that are not ours to write."""
+    """The schema version of the file: 0 for a new one. Refuses files that are not ours to write.
+
+    Belongs inside a transaction, which the first statement makes one instant of.
+    """
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
     version = int(connection.pragma("user_version"))
     if version > SCHEMA_VERSION:
         raise StoreTooNew(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from weft.model.errors import NotFound, UsageError
+from weft.model.errors import NotFound, StoreCorrupt, UsageError
 from weft.model.graph import Graph, Node
 from weft.model.rows import MapRow, RunRow, SignalRow, Snapshot, TaskRow
 from weft.model.states import TaskState
@@ -205,7 +205,10 @@ class SqliteReader:
 
     def check(self) -> list[str]:
         """See ``Store.check``."""
-        return [problem for (problem,) in self._fetch("check") if problem != "ok"]
+        try:
+            return [problem for (problem,) in self._fetch("check") if problem != "ok"]
+        except StoreCorrupt as exc:
+            return [exc.what]  # too damaged even to be checked
 
     def _fetch(self, name: str, *values: Any) -> list[Any]:
         """All rows that a statement gives."""

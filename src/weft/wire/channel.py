@@ -4,7 +4,8 @@ A worker has four descriptors from its executor, besides the shared page of ``ce
 
 - *inbox*: datagrams of frames, work sent ahead. Frames that together exceed ``DATAGRAM_MAX`` travel in an
   unlinked file whose descriptor the datagram carries, so no send ever waits for room.
-- *tokens*: a stream of ``TOKEN``; reading a number is what entitles to begin that attempt.
+- *tokens*: a stream of ``TOKEN``; reading a number is what entitles to begin that attempt. The number 0
+  asks to empty the inbox.
 - *reports*: a stream of frames, from the worker.
 - *lifeline*: nothing is ever written; its end of file means that the executor is gone.
 """

@@ -91,6 +91,13 @@ def hang_in_c(where):
     sum(range(10**12))  # One call of C code, during which Python runs no signal handler.
 
 
+def nap_with_child(where):
+    """Have a child, tell its pid, and sleep."""
+    child = subprocess.Popen(["sleep", "300"])
+    Path(where).write_text(f"{os.getpid()} {child.pid}\n")
+    time.sleep(300)
+
+
 def leave_child():
     return subprocess.Popen(["sleep", "300"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).pid
 

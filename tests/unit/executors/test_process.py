@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,13 @@ import pytest
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.blobs import FileBlobs
 from weft.executors import process
+from weft.executors.interpreter import Held
 from weft.executors.process import ProcessExecutor
 from weft.model.attempts import Attempt, Ended, Report, Started
 from weft.model.calls import PythonCall
 from weft.model.errors import ExecutorError
 from weft.model.states import TaskState
-from weft.model.values import ARGS, Plain
+from weft.model.values import ARGS, Bound, Plain
 from weft.runtime.logs import log_path
 
 WAIT_S = 30
@@ -52,7 +53,7 @@ class Rig:
     def attempt(self, task: str, *args: Any, **fields: Any) -> Attempt:
         self._total += 1
         call = PythonCall("process_tasks", task)
-        inputs = {ARGS: Plain(self.artifacts.dumps((args, {})))}
+        inputs: dict[str, Bound] = {ARGS: Plain(self.artifacts.dumps((args, {})))}
         return Attempt((1, self._total, 1), "run_1", "tests", f"t{self._total}", task, call, inputs, **fields)
 
     def submit(self, *attempts: Attempt) -> list[Attempt]:
@@ -284,6 +285,21 @@ def test_cancel_what_does_not_listen(make: Callable[..., Rig], tmp_path: Path) -
     assert all(gone(pid) for pid in pids)
 
 
+def test_children_of_what_was_stopped(make: Callable[..., Rig], tmp_path: Path) -> None:
+    """Children of an attempt that stopped when asked die too, and nothing else is harmed."""
+    rig = make(workers=1)
+    rig.answers(rig.submit(*[rig.attempt("nap", 0) for _ in range(50)]))
+    attempts = rig.submit(
+        rig.attempt("nap_with_child", str(tmp_path / "pids")), *[rig.attempt("nap", 0) for _ in range(50)]
+    )
+    pids = read_pids(tmp_path / "pids")
+    rig.executor.cancel([attempts[0].id])
+    first, *rest = rig.answers(attempts)
+    assert first.state is TaskState.CANCELLED
+    assert {each.state for each in rest} == {TaskState.SUCCEEDED}
+    assert all(gone(pid) for pid in pids)
+
+
 def test_exit_and_odd_exceptions(make: Callable[..., Rig]) -> None:
     """``sys.exit`` and an exception that cannot be pickled fail the attempt and spare its process."""
     rig = make(workers=1)
@@ -327,6 +343,23 @@ def test_large_messages(make: Callable[..., Rig]) -> None:
     answers = rig.answers(rig.submit(*small, *large, *middle, *results))
     assert {each.state for each in answers} == {TaskState.SUCCEEDED}
     assert len(rig.value(answers[-1])) == 20_000_000
+
+
+def test_taken_back_data_does_not_block(make: Callable[..., Rig]) -> None:
+    """However much is sent ahead and taken back, there is room for the next attempt."""
+    rig = make(workers=1)
+    rig.answers(rig.submit(*[rig.attempt("nap", 0) for _ in range(20)]))
+    attempts = rig.submit(rig.attempt("nap", 300))
+    rig.until(lambda: bool(rig.started))
+    interpreter = rig.executor._interpreters[0]
+    ahead = [Held(each, b"x" * 30_000) for each in [rig.attempt("nap", 0)] * 100]
+    with rig.executor._lock:
+        while interpreter.give(ahead) == len(ahead):
+            interpreter.take_back()
+        interpreter.take_back()
+    rig.executor.cancel([attempts[0].id])
+    rig.answers(attempts)
+    assert rig.run("pid").state is TaskState.SUCCEEDED
 
 
 def test_cannot_be_sent(make: Callable[..., Rig]) -> None:
@@ -406,7 +439,7 @@ def test_sink_that_fails(make: Callable[..., Rig], caplog: pytest.LogCaptureFixt
     heard = rig.executor._sink
     calls: list[Any] = []
 
-    def fail_once(reports: list[Report]) -> None:
+    def fail_once(reports: Sequence[Report]) -> None:
         calls.append(reports)
         if len(calls) == 1:
             raise RuntimeError("sink")

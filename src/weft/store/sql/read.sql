@@ -89,8 +89,9 @@ SELECT key, run, idx, at, expires_at, result FROM cache
 WHERE key = ? AND (expires_at IS NULL OR expires_at > ?);
 
 -- name: claimable
--- Open runs whose owner is dead or said to be; the writer checks each again.
-SELECT run FROM run
+-- Open runs whose owner is dead or said to be; the writer checks each again. Left alone, SQLite would rather
+-- walk all runs in order than sort the few open ones.
+SELECT run FROM run INDEXED BY run_open
 WHERE ended_at IS NULL AND (
     owner IN (SELECT value FROM json_each(?1))
     OR NOT EXISTS (SELECT 1 FROM engine WHERE engine = run.owner AND expires_at > ?2)

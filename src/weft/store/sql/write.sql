@@ -44,6 +44,10 @@ UPDATE task_run SET
     ended_at = ?10, due_at = ?11, worker = ?12, chosen = ?13, wait = ?14, result = ?15, error = ?16
 WHERE run = ?17 AND idx = ?18;
 
+-- name: remake_task
+UPDATE task_run SET name = ?, node = ?, ordinal = ?, fingerprint = ?, inputs = ?
+WHERE run = ? AND idx = ? RETURNING idx;
+
 -- name: add_node
 INSERT INTO node (run, digest, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
 

@@ -1,0 +1,235 @@
+"""The options of ``@task`` and ``@flow``, and how they become a node's policies."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, Literal, TypedDict
+
+from weft.dialects.native.durations import Duration, seconds
+from weft.model.errors import InvalidPolicy
+from weft.model.graph import Hook, HookOn
+from weft.model.inputs import HookEvent
+from weft.model.policies import (
+    Backoff,
+    Cache,
+    CacheScope,
+    Concurrency,
+    Placement,
+    RateLimit,
+    Resources,
+    Retry,
+    Timeout,
+)
+
+HookFn = Callable[[dict[str, Any]], Any]
+"""A function that is told of a state change: a dict with ``run_id``, ``workflow``, ``key``, ``name``,
+``state``, ``attempt``, ``error`` (a text, or None), ``result`` and ``idempotency_key``."""
+
+
+class TaskOptions(TypedDict, total=False):
+    """Options of a task; each has the same meaning in ``with_options``.
+
+    Attributes:
+        name: Its name; the function's by default.
+        retries: Attempts after the first; -1 is no limit.
+        retry_delay: The pause before another try, or a list of pauses.
+        retry_backoff: Factor by which the pause grows each time; none by default.
+        retry_max_delay: The longest pause.
+        retry_jitter: Up to this share of the pause is added at random.
+        retry_on, retry_not_on: Exceptions that are, or are not, tried again.
+        retry_exit_codes: Exit codes of a shell task that are tried again.
+        retry_max_duration: No try starts later than this after the first.
+        timeout, queued_timeout, total_timeout: For one try, for waiting in a queue, for all together.
+        cache: ``"inputs"`` (inputs and source), ``"source"``, a ``Cache``, or False.
+        cache_ttl, cache_key, cache_scope, cache_exclude, cache_refresh: See ``model.policies.Cache``.
+        version: Stands for the source in cache keys and versions.
+        priority: Higher first; 0 by default.
+        pool, pools: A pool's name, or names with slots.
+        concurrency: A key that one task run at a time holds, or ``Concurrency``.
+        rate_limit: ``(key, count, period)``.
+        resources: What a try needs of a machine.
+        executor: Where it runs; the run's default otherwise.
+        executor_options: For that executor.
+        tags, doc, label: For people.
+        on_start, on_success, on_failure, on_retry, on_skip, on_cancel, on_end, on_rollback: Hooks.
+        wait_for: Futures that must end first without giving a value.
+        branch: Whether its result names the tasks of a ``@dag`` to follow.
+        deadline: Seconds after the run's start past which it is late.
+    """
+
+    name: str
+    retries: int
+    retry_delay: Duration | Sequence[Duration]
+    retry_backoff: float
+    retry_max_delay: Duration
+    retry_jitter: float
+    retry_on: type[BaseException] | Sequence[type[BaseException]]
+    retry_not_on: type[BaseException] | Sequence[type[BaseException]]
+    retry_exit_codes: Sequence[int]
+    retry_max_duration: Duration
+    timeout: Duration
+    queued_timeout: Duration
+    total_timeout: Duration
+    cache: Literal["inputs", "source"] | Cache | bool
+    cache_ttl: Duration
+    cache_key: str
+    cache_scope: Literal["run", "workflow", "global"]
+    cache_exclude: Sequence[str]
+    cache_refresh: bool
+    version: str
+    priority: int
+    pool: str
+    pools: dict[str, int]
+    concurrency: str | Concurrency | Sequence[Concurrency]
+    rate_limit: tuple[str, int, Duration]
+    resources: Resources | dict[str, float]
+    executor: str
+    executor_options: dict[str, Any]
+    tags: Sequence[str]
+    doc: str
+    label: str
+    on_start: HookFn | Sequence[HookFn]
+    on_success: HookFn | Sequence[HookFn]
+    on_failure: HookFn | Sequence[HookFn]
+    on_retry: HookFn | Sequence[HookFn]
+    on_skip: HookFn | Sequence[HookFn]
+    on_cancel: HookFn | Sequence[HookFn]
+    on_end: HookFn | Sequence[HookFn]
+    on_rollback: HookFn | Sequence[HookFn]
+    wait_for: Sequence[Any]
+    branch: bool
+    deadline: Duration
+
+
+def retry_of(options: TaskOptions) -> Retry | None:
+    """The retry policy, if there is one."""
+    limit = options.get("retries", 0)
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < -1:
+        raise InvalidPolicy(f"retries must be a whole number from -1 up, and is {limit!r}")
+    if limit == 0:
+        return None
+    delay = options.get("retry_delay", 0)
+    backoff, first = Backoff.FIXED, 0.0
+    delays: tuple[float, ...] = ()
+    if isinstance(delay, float | int | str | timedelta):
+        first = seconds(delay, what="retry_delay")
+    else:
+        delays = tuple(seconds(each, what="retry_delay") for each in delay)
+        backoff = Backoff.LIST
+    if "retry_backoff" in options:
+        backoff = Backoff.EXPONENTIAL
+    jitter = options.get("retry_jitter", 0.0)
+    if jitter < 0:
+        raise InvalidPolicy(f"retry_jitter must not be negative, and is {jitter}")
+    return Retry(
+        limit=limit,
+        delay_s=first,
+        backoff=backoff,
+        factor=options.get("retry_backoff", 2.0),
+        max_delay_s=_optional(options, "retry_max_delay"),
+        delays_s=delays,
+        jitter=jitter,
+        on=_names(options.get("retry_on")),
+        not_on=_names(options.get("retry_not_on")),
+        exit_codes=tuple(options.get("retry_exit_codes", ())),
+        max_duration_s=_optional(options, "retry_max_duration"),
+    )
+
+
+def timeout_of(options: TaskOptions) -> Timeout | None:
+    """The timeouts, if there are any."""
+    if not options.keys() & {"timeout", "queued_timeout", "total_timeout"}:
+        return None
+    return Timeout(
+        execution_s=_optional(options, "timeout"),
+        queued_s=_optional(options, "queued_timeout"),
+        total_s=_optional(options, "total_timeout"),
+    )
+
+
+def cache_of(options: TaskOptions) -> Cache | None:
+    """The cache policy, if there is one."""
+    cache = options.get("cache", "cache_key" in options)
+    if cache is False:
+        return None
+    if isinstance(cache, Cache):
+        return cache
+    if cache not in (True, "inputs", "source"):
+        raise InvalidPolicy(f"cache={cache!r} is not known", hint='use "inputs", "source", a Cache or False')
+    return Cache(
+        inputs=cache != "source" and "cache_key" not in options,
+        exclude=tuple(options.get("cache_exclude", ())),
+        key=options.get("cache_key", ""),
+        ttl_s=_optional(options, "cache_ttl"),
+        scope=CacheScope(options.get("cache_scope", "workflow")),
+        refresh=options.get("cache_refresh", False),
+    )
+
+
+def pools_of(options: TaskOptions) -> dict[str, int]:
+    """Pools with slots."""
+    pools = dict(options.get("pools", {}))
+    if "pool" in options:
+        pools.setdefault(options["pool"], 1)
+    for name, slots in pools.items():
+        if slots < 1:
+            raise InvalidPolicy(f"pool {name!r}: a task needs at least one slot, not {slots}")
+    return pools
+
+
+def concurrency_of(options: TaskOptions) -> tuple[Concurrency, ...]:
+    """Concurrency keys."""
+    given = options.get("concurrency", ())
+    if isinstance(given, str):
+        return (Concurrency(given),)
+    if isinstance(given, Concurrency):
+        return (given,)
+    return tuple(given)
+
+
+def rate_limits_of(options: TaskOptions) -> tuple[RateLimit, ...]:
+    """Rate limits."""
+    if "rate_limit" not in options:
+        return ()
+    key, count, period = options["rate_limit"]
+    per_s = seconds(period, what="rate_limit")
+    if count < 1 or per_s <= 0:
+        raise InvalidPolicy(f"rate_limit {key!r}: count and period must be positive")
+    return (RateLimit(key, count, per_s),)
+
+
+def resources_of(options: TaskOptions) -> Resources | None:
+    """Resources."""
+    given = options.get("resources")
+    if given is None or isinstance(given, Resources):
+        return given
+    known = {name: given[name] for name in ("cpu", "memory_mb", "gpu") if name in given}
+    custom = {name: amount for name, amount in given.items() if name not in known}
+    return Resources(**known, custom=custom)
+
+
+def placement_of(options: TaskOptions) -> Placement:
+    """Where it runs."""
+    return Placement(executor=options.get("executor", ""), options=options.get("executor_options", {}))
+
+
+def hooks_of(options: TaskOptions, call: Callable[[HookFn], Any]) -> tuple[Hook, ...]:
+    """Hooks; ``call`` names a function for the graph and tells its first parameter's name."""
+    hooks: list[Hook] = []
+    for moment in HookOn:
+        given: Any = options.get(f"on_{moment.value}", ())
+        for fn in (given,) if callable(given) else given:
+            python, parameter = call(fn)
+            hooks.append(Hook(moment, python, python.qualname, {parameter: HookEvent()}))
+    return tuple(hooks)
+
+
+def _optional(options: TaskOptions, name: str) -> float | None:
+    given: Any = options.get(name)
+    return None if given is None else seconds(given, what=name)
+
+
+def _names(given: type[BaseException] | Sequence[type[BaseException]] | None) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    kinds = (given,) if isinstance(given, type) else tuple(given)
+    return tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)

@@ -1,0 +1,557 @@
+"""``@task``, ``@flow`` and what their decorated functions can do.
+
+A decorated function stays callable. What a call means depends on where it is made:
+
+- in a flow, it is a step of the flow: durable, retried, journaled, and it gives its value;
+- in a ``@dag``'s body, it is a node, and gives a symbol for the value to come;
+- nowhere, it is a run of its own: ``python file.py`` needs nothing else;
+- in another task, it is an ordinary function call.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
+
+from weft.artifacts.items import pack_items
+from weft.core.turn import digest_of
+from weft.dialects.native.functions import name_of, needs_payload, payload_of, python_call
+from weft.dialects.native.futures import Future, FutureList, failure, value_of
+from weft.dialects.native.options import (
+    HookFn,
+    TaskOptions,
+    cache_of,
+    concurrency_of,
+    hooks_of,
+    placement_of,
+    pools_of,
+    rate_limits_of,
+    resources_of,
+    retry_of,
+    timeout_of,
+)
+from weft.dialects.native.parameters import Parameters
+from weft.dialects.native.tracing import Trace, current_trace
+from weft.model.calls import Call, PythonCall
+from weft.model.errors import UsageError
+from weft.model.graph import Branch, Graph, MapSpec, Node, Parameter
+from weft.model.inputs import Const, Input, Item, Param, Template
+from weft.model.values import ARGS, Bound, Result
+from weft.runtime import load
+from weft.runtime.context import CURRENT
+from weft.runtime.flows import Frame
+from weft.runtime.host import Host, Pending, RunRequest, host
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class unmapped(Generic[T]):
+    """An argument of ``.map`` that is the same for every item, even if it is a list."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+
+class allow_failure(Generic[T]):
+    """A future as an argument whose failure does not keep the task from running: it then gets ``None``."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, future: Future[T] | FutureList[T]) -> None:
+        self.future = future
+
+
+class Task(Generic[P, R]):
+    """A decorated function. See ``task``.
+
+    Attributes:
+        fn: The function itself.
+        name: The task's name.
+        options: As they were given.
+    """
+
+    is_flow = False
+
+    def __init__(self, fn: Callable[P, R], options: TaskOptions, *, bound: tuple[Any, ...] = ()) -> None:
+        if not callable(fn):
+            raise UsageError(f"@task decorates a function, not {fn!r}")
+        self.fn = fn
+        self.options = options
+        self.name = options.get("name") or name_of(fn)
+        self._bound = bound
+        self._node: Node | None = None
+        self._digest = ""
+        self._maps: dict[tuple[Any, ...], tuple[Node, str]] = {}
+        self._signature: inspect.Signature | None = None
+        self._condition: Callable[[BaseException], bool] | None = None
+        functools.update_wrapper(self, fn, updated=())
+        if not bound:
+            module = getattr(fn, "__module__", None) or "__main__"
+            load.register(module, getattr(fn, "__qualname__", self.name), self)
+        # Policies are checked where they are written, not when the task first runs.
+        self._policies = self._read_policies()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Task[..., R]:
+        if instance is None:
+            return cast("Task[..., R]", self)
+        bound = type(self)(self.fn, self.options, bound=(instance,))
+        return cast("Task[..., R]", bound)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run it as a step of the flow around, and return its value; see the module's docstring."""
+        trace = current_trace()
+        if trace is not None:
+            return cast(R, self._trace(trace, args, kwargs))
+        context = CURRENT.get()
+        if context is None:
+            return self._run_alone(args, kwargs)
+        frame = context.frame
+        if frame is None:
+            return self.fn(*(*self._bound, *args), **kwargs)  # type: ignore[arg-type]  # a bound instance
+        if inspect.iscoroutinefunction(self.fn):
+            pending = self._step(frame, args, kwargs, inline=False)
+            return cast(R, _awaited(Future(frame, pending, self.name)))
+        pending = self._step(frame, args, kwargs, inline=self._inlines())
+        frame.wait(pending)
+        frame.open.pop(pending.idx, None)
+        if pending.halted is not None:
+            raise pending.halted
+        assert pending.settled is not None
+        return cast(R, value_of(pending.settled, frame, self.name))
+
+    @overload
+    def submit(self: Task[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> Future[T]: ...
+    @overload
+    def submit(self, *args: P.args, **kwargs: P.kwargs) -> Future[R]: ...
+    def submit(self, *args: Any, **kwargs: Any) -> Any:
+        """Start it as a step of the flow around and return at once, with a future.
+
+        Raises:
+            UsageError: Called outside a flow.
+        """
+        trace = current_trace()
+        if trace is not None:
+            return self._trace(trace, args, kwargs)
+        frame = _frame(f"{self.name}.submit")
+        return Future(frame, self._step(frame, args, kwargs, inline=False), self.name)
+
+    @overload
+    def map(self: Task[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> FutureList[T]: ...
+    @overload
+    def map(self, *args: Any, **kwargs: Any) -> FutureList[R]: ...
+    def map(self, *args: Any, **kwargs: Any) -> Any:
+        """Start it once for each item of its arguments, and return their futures.
+
+        Every argument that is not ``unmapped`` is gone through item by item, side by side; strings, bytes
+        and mappings are passed to every item as they are.
+
+        Raises:
+            UsageError: Called outside a flow, nothing to map over, or arguments of different lengths.
+        """
+        trace = current_trace()
+        if trace is not None:
+            return self._trace_map(trace, args, kwargs)
+        frame = _frame(f"{self.name}.map")
+        return FutureList(frame, self._map(frame, args, kwargs), self.name)
+
+    def with_options(self, **options: Unpack[TaskOptions]) -> Task[P, R]:
+        """A copy of this task with other options; those not named stay."""
+        changed = type(self)(self.fn, {**self.options, **options}, bound=self._bound or (_UNBOUND,))
+        changed._bound = self._bound
+        changed._condition = self._condition
+        return changed
+
+    def after(self, *futures: Any) -> Task[P, R]:
+        """A copy that waits for these futures without taking their values."""
+        return self.with_options(wait_for=[*self.options.get("wait_for", ()), *futures])
+
+    def retry_if(self, error: BaseException) -> bool | None:
+        """Whether the task's own condition wants another try after ``error``; ``None`` without one.
+
+        The runner asks this beside the failure.
+        """
+        return None if self._condition is None else bool(self._condition(error))
+
+    def retry_when(self, condition: Callable[[BaseException], bool]) -> Callable[[BaseException], bool]:
+        """Decorate the function that decides, for each failure, whether to try again."""
+        self._condition = condition
+        return condition
+
+    # --- what it is in a graph ----------------------------------------------------------------------------
+
+    def node(self, artifacts_of: Host | None = None) -> Node:
+        """Its node, without inputs."""
+        if self._node is None:
+            self._node = self._make_node(artifacts_of)
+            self._digest = digest_of(self._node)
+        return self._node
+
+    def call_of(self, artifacts_of: Host | None) -> Call:
+        """What its node does."""
+        payload: Result | None = None
+        fn: Callable[..., Any] = self.fn
+        if artifacts_of is not None and needs_payload(fn):
+            payload = payload_of(fn, artifacts_of.artifacts)
+            if payload is not None:
+                module = getattr(fn, "__module__", None) or "__main__"
+                load.register(module, fn.__qualname__, self, payload=payload)
+        return python_call(fn, flow=self.is_flow, version=self.options.get("version", ""), payload=payload)
+
+    def _read_policies(self) -> dict[str, Any]:
+        options = self.options
+        return {
+            "retry": retry_of(options),
+            "timeout": timeout_of(options),
+            "cache": cache_of(options),
+            "priority": options.get("priority", 0),
+            "pools": pools_of(options),
+            "concurrency": concurrency_of(options),
+            "rate_limits": rate_limits_of(options),
+            "resources": resources_of(options),
+            "placement": placement_of(options),
+            "tags": tuple(options.get("tags", ())),
+            "doc": options.get("doc") or inspect.getdoc(self.fn) or "",
+            "label": options.get("label", ""),
+            "branch": Branch.CHOOSE if options.get("branch") else None,
+        }
+
+    def _make_node(self, artifacts_of: Host | None) -> Node:
+        return Node(
+            key=self.name,
+            name=self.name,
+            call=self.call_of(artifacts_of),
+            hooks=hooks_of(self.options, _hook_call),
+            **self._policies,
+        )
+
+    # --- calls --------------------------------------------------------------------------------------------
+
+    def _inlines(self) -> bool:
+        """Whether the calling thread may carry it out itself: nothing must be able to take it away."""
+        node = self._node
+        return not self.options.keys() & {"timeout", "total_timeout", "executor"} and (
+            node is None or isinstance(node.call, PythonCall)
+        )
+
+    def _step(self, frame: Frame, args: Any, kwargs: Any, *, inline: bool) -> Pending:
+        node = self.node(frame.host)
+        inputs, fingerprint = self._pack(frame, args, kwargs)
+        if inline and frame.host.executor != "thread":
+            inline = self.is_flow
+        pending = frame.call(
+            node, self._digest, self.name, fingerprint=fingerprint, inputs=inputs, inline=inline
+        )
+        if pending.settled is None:
+            frame.open[pending.idx] = pending
+        return pending
+
+    def _pack(self, frame: Frame, args: Any, kwargs: Any) -> tuple[dict[str, Input], str]:
+        artifacts = frame.host.artifacts
+        args = (*self._bound, *args)
+        self._check_arguments(args, kwargs)
+        data, refs = artifacts.pack(
+            (args, kwargs), _hole, what=f"an argument of {self.name}", names=self._names()
+        )
+        inputs: dict[str, Input] = {ARGS: Template(data, refs) if refs else Const(data)}
+        fingerprint = artifacts.fingerprint(data)
+        for each in refs:
+            fingerprint += f".{each.idx}"
+        waits = self.options.get("wait_for", ())
+        for number, future in enumerate(waits):
+            inputs[f"wait_for{number}"] = future.output()
+        return inputs, fingerprint
+
+    def _check_arguments(self, args: Any, kwargs: Any) -> None:
+        if self._signature is None:
+            self._signature = inspect.signature(self.fn)
+        try:
+            self._signature.bind(*args, **kwargs)
+        except TypeError as exc:
+            raise TypeError(f"{self.name}{self._signature}: {exc}") from None
+
+    def _names(self) -> tuple[str, ...]:
+        assert self._signature is not None
+        return tuple(self._signature.parameters)
+
+    def _map(self, frame: Frame, args: Any, kwargs: Any, spec: MapSpec | None = None) -> Pending:
+        artifacts = frame.host.artifacts
+        columns, fill = self._columns(args, kwargs)
+        if len(columns) == 1:
+            items = artifacts.split_value(columns[0])
+        else:
+            lengths = {len(column) for column in columns}
+            if len(lengths) > 1:
+                raise UsageError(
+                    f"{self.name}.map: the arguments have different lengths: {sorted(lengths)}",
+                    hint="wrap what is the same for every item in unmapped()",
+                )
+            items = [artifacts.dumps(row, what="an item") for row in zip(*columns, strict=True)]
+        fixed_args, fixed_kwargs = fill
+        data, refs = artifacts.pack(
+            ((*self._bound, *fixed_args), fixed_kwargs),
+            _map_hole,
+            what=f"an argument of {self.name}",
+            names=tuple(inspect.signature(self.fn).parameters),
+        )
+        inputs: dict[str, Input] = {ARGS: Template(data, refs)}
+        node, digest = self._map_node(frame)
+        stored = pack_items(tuple(items), artifacts.blobs)
+        fingerprint = artifacts.fingerprint(data) + artifacts.fingerprint(stored)
+        pending = frame.call(
+            node,
+            digest,
+            self.name,
+            fingerprint=fingerprint,
+            inputs=inputs,
+            items=tuple(items),
+            items_ref=stored,
+        )
+        if pending.settled is None:
+            frame.open[pending.idx] = pending
+        return pending
+
+    def _map_node(self, frame: Frame) -> tuple[Node, str]:
+        known = self._maps.get(())
+        if known is None:
+            plain = self.node(frame.host)
+            node = _mapped(plain, MapSpec())
+            known = self._maps[()] = (node, digest_of(node))
+        return known
+
+    def _columns(self, args: Any, kwargs: Any) -> tuple[list[Any], tuple[list[Any], dict[str, Any]]]:
+        """The arguments to go through, and the call with holes where their items go."""
+        columns: list[Any] = []
+        spots: list[_Spot] = []
+
+        def place(value: Any) -> Any:
+            if isinstance(value, unmapped):
+                return value.value
+            if isinstance(value, Future | FutureList):
+                value = value.result()
+            if isinstance(value, str | bytes | bytearray) or hasattr(value, "keys"):
+                return value
+            if not hasattr(value, "__iter__"):
+                return value
+            columns.append(value if hasattr(value, "__len__") else list(value))
+            spots.append(_Spot())
+            return spots[-1]
+
+        fixed_args = [place(each) for each in args]
+        fixed_kwargs = {name: place(each) for name, each in kwargs.items()}
+        if not columns:
+            raise UsageError(
+                f"{self.name}.map has nothing to map over", hint="pass a list, or call it instead"
+            )
+        for number, spot in enumerate(spots):
+            spot.item = Item() if len(spots) == 1 else Item((number,))
+        return columns, (fixed_args, fixed_kwargs)
+
+    # --- outside a flow -----------------------------------------------------------------------------------
+
+    def _run_alone(self, args: Any, kwargs: Any) -> Any:
+        """A run of just this task."""
+        if inspect.iscoroutinefunction(self.fn):
+            return self._run_alone_async(args, kwargs)
+        engine = host()
+        return _value_of_run(engine, engine.run(self._request(engine, args, kwargs)), self.name)
+
+    async def _run_alone_async(self, args: Any, kwargs: Any) -> Any:
+        import asyncio  # noqa: PLC0415 - only coroutine functions pay for it
+
+        engine = host()
+        request = self._request(engine, args, kwargs)
+        request.inline = False
+        pending = await asyncio.to_thread(engine.run, request)
+        return _value_of_run(engine, pending, self.name)
+
+    def _request(self, engine: Host, args: Any, kwargs: Any) -> RunRequest:
+        args = (*self._bound, *args)
+        self._check_arguments(args, kwargs)
+        data, _ = engine.artifacts.pack(
+            (args, kwargs), _no_hole, what=f"an argument of {self.name}", names=self._names()
+        )
+        node = _with_inputs(self.node(engine), {ARGS: Param("arguments")})
+        graph = Graph(workflow=self.name, root=node, params=(Parameter("arguments", required=True),))
+        return RunRequest(graph, {"arguments": data}, inline=True)
+
+    # --- in a dag -----------------------------------------------------------------------------------------
+
+    def _trace(self, trace: Trace, args: Any, kwargs: Any) -> Any:
+        args = (*self._bound, *args)
+        self._check_arguments(args, kwargs)
+        return trace.call(self.name, self.node(trace.host), args, kwargs, self.options.get("wait_for", ()))
+
+    def _trace_map(self, trace: Trace, args: Any, kwargs: Any) -> Any:
+        return trace.map(
+            self.name,
+            self.node(trace.host),
+            (*(unmapped(each) for each in self._bound), *args),
+            kwargs,
+            self.options.get("wait_for", ()),
+            unmapped,
+        )
+
+
+class Flow(Task[P, R]):
+    """A decorated flow. See ``flow``."""
+
+    is_flow = True
+
+    def __init__(self, fn: Callable[P, R], options: TaskOptions, *, bound: tuple[Any, ...] = ()) -> None:
+        super().__init__(fn, options, bound=bound)
+        self._parameters: Parameters | None = None
+
+    @property
+    def parameters(self) -> Parameters:
+        """What it takes."""
+        if self._parameters is None:
+            self._parameters = Parameters(self.fn, self.name)
+        return self._parameters
+
+    def graph(self, engine: Host) -> Graph:
+        """The workflow as a graph: its root alone, because what it calls is known only as it runs."""
+        node = self.node(engine)
+        dumps = engine.artifacts.dumps
+        params = tuple(
+            Parameter(
+                each.name,
+                None
+                if each.default is each.empty
+                else dumps(each.default, what=f"the default of {each.name}"),
+                each.default is each.empty,
+                self.parameters.schema(each.name),
+            )
+            for each in self.parameters
+        )
+        inputs: dict[str, Input] = {each.name: Param(each.name) for each in self.parameters}
+        return Graph(
+            workflow=self.name, root=_with_inputs(node, inputs), params=params, doc=node.doc, tags=node.tags
+        )
+
+    def request(self, engine: Host, args: Any, kwargs: Any) -> RunRequest:
+        """A run of this flow with these arguments, checked.
+
+        Raises:
+            ParameterError: They do not fit.
+            NotSerializable: One of them cannot be stored.
+        """
+        bound = self.parameters.bind(args, kwargs)
+        dumps = engine.artifacts.dumps
+        params = {name: dumps(value, what=f"parameter {name!r}") for name, value in bound.items()}
+        return RunRequest(self.graph(engine), params, inline=True)
+
+    def _request(self, engine: Host, args: Any, kwargs: Any) -> RunRequest:
+        return self.request(engine, args, kwargs)
+
+
+_UNBOUND = object()
+
+
+class _Spot:
+    """Where an item goes in a mapped call."""
+
+    __slots__ = ("item",)
+
+    item: Item
+
+
+def _hole(value: Any) -> Any:
+    if isinstance(value, Future | FutureList):
+        return value.output()
+    if isinstance(value, allow_failure):
+        return value.future.output(allow_failure=True)
+    return None
+
+
+def _map_hole(value: Any) -> Any:
+    return value.item if isinstance(value, _Spot) else _hole(value)
+
+
+def _no_hole(value: Any) -> Bound | None:
+    return None
+
+
+def _with_inputs(node: Node, inputs: dict[str, Input]) -> Node:
+    fields: dict[str, Any] = {name: getattr(node, name) for name in node.__struct_fields__}
+    fields["inputs"] = inputs
+    return Node(**fields)
+
+
+def _mapped(node: Node, spec: MapSpec) -> Node:
+    fields: dict[str, Any] = {name: getattr(node, name) for name in node.__struct_fields__}
+    fields["map"] = spec
+    return Node(**fields)
+
+
+def _hook_call(fn: HookFn) -> tuple[PythonCall, str]:
+    module = getattr(fn, "__module__", None) or "__main__"
+    load.register(module, getattr(fn, "__qualname__", name_of(fn)), fn)
+    names = list(inspect.signature(fn).parameters)
+    return python_call(fn), names[0] if names else "event"
+
+
+def _frame(what: str) -> Frame:
+    context = CURRENT.get()
+    if context is None or context.frame is None:
+        raise UsageError(f"{what} was called outside a flow", hint="call it inside a function with @flow")
+    return cast(Frame, context.frame)
+
+
+async def _awaited(future: Future[T]) -> T:
+    return await future
+
+
+def _value_of_run(engine: Host, pending: Pending, name: str) -> Any:
+    if pending.halted is not None:
+        raise pending.halted
+    settled = pending.settled
+    assert settled is not None
+    if settled.state.ok:
+        return None if settled.result is None else engine.artifacts.loads(settled.result)
+    raise failure(settled.state, settled.error, name, engine.artifacts)
+
+
+@overload
+def task(fn: Callable[P, R], /) -> Task[P, R]: ...
+@overload
+def task(**options: Unpack[TaskOptions]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(fn: Callable[P, R] | None = None, /, **options: Unpack[TaskOptions]) -> Any:
+    """Make a function a task. See ``TaskOptions`` for what it takes.
+
+    Works on functions, coroutine functions, generator functions (their result is the list of what they
+    yield) and methods.
+
+    Raises:
+        InvalidPolicy: An option makes no sense.
+    """
+    if fn is not None:
+        return Task(fn, options)
+    return lambda fn: Task(fn, options)
+
+
+@overload
+def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
+@overload
+def flow(**options: Unpack[TaskOptions]) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+def flow(fn: Callable[P, R] | None = None, /, **options: Unpack[TaskOptions]) -> Any:
+    """Make a function a flow: plain Python that calls tasks, made durable by a journal.
+
+    Its parameters are checked against their annotations. On resume the function runs again from the top and
+    what it called before returns at once; so between calls it must decide by its arguments and by what calls
+    return: use ``weft.now``, ``weft.random`` and ``weft.sleep`` for time and chance.
+
+    Raises:
+        InvalidPolicy: An option makes no sense.
+    """
+    if fn is not None:
+        return Flow(fn, options)
+    return lambda fn: Flow(fn, options)

@@ -1,0 +1,3 @@
+"""Placeholder while the real one is written."""
+class Trace: ...
+def current_trace(): return None

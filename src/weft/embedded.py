@@ -1,0 +1,277 @@
+"""The composition root of a plain ``python file.py``: an engine in this process, opened on first use.
+
+It joins what may not know each other: the store, the executors, the engine and the flows that user code runs.
+``weft run`` uses it too.
+"""
+
+import atexit
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from weft.artifacts.artifacts import Artifacts
+from weft.artifacts.blobs import FileBlobs
+from weft.core.changes import Cause
+from weft.core.events import Called, PauseRun
+from weft.engine.engine import Engine
+from weft.engine.recovery import dead_engines, process_start
+from weft.executors.thread import ThreadExecutor
+from weft.model.attempts import Attempt, Ended
+from weft.model.errors import RunNotResumable, RunPaused, StoreReadOnly, WeftError
+from weft.model.states import TaskState
+from weft.runtime.flows import Frame, Interrupted, run_flow
+from weft.runtime.host import Pending, RunRequest
+from weft.settings import Settings, load_settings
+from weft.store.open import open_store
+from weft.store.protocol import Store
+
+
+class LocalHost:
+    """An engine in this process, with the threads and processes that it needs.
+
+    Args:
+        settings: See ``weft.settings``.
+
+    Attributes:
+        executor: The default executor's name.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.executor = settings.executor
+        home = settings.home_path
+        _make_home(home)
+        self.store: Store = open_store(settings.store_url, durability=settings.durability)
+        self.artifacts = Artifacts(FileBlobs(home / "artifacts"))
+        self.thread = ThreadExecutor(
+            self.artifacts, home, threads=settings.threads or None, flows=self._flow_thread
+        )
+        executors: dict[str, Any] = {"thread": self.thread}
+        if settings.executor == "process":
+            executors["process"] = process_executor(settings)
+        pid = os.getpid()
+        self.engine = Engine(
+            self.store,
+            self.artifacts,
+            executors,
+            default=settings.executor,
+            pools=settings.pools,
+            name=f"{socket.gethostname()}:{pid}",
+            host=socket.gethostname(),
+            pid=pid,
+            process_started=process_start(pid),
+            lease_s=settings.lease_s,
+        )
+        self._interrupts = 0
+        self._closed = False
+        self.thread.capture.install()
+        self.engine.start()
+
+    # --- what a flow asks (runtime.host.Host) -------------------------------------------------------------
+
+    def call(self, make: Callable[[int], Called], *, inline: bool) -> Pending:
+        """See ``runtime.host.Host``."""
+        self._check_interrupted()
+        return self.engine.call(make, carry_out=self._carry_out if inline else None)
+
+    def submit(self, request: RunRequest) -> Pending:
+        """See ``runtime.host.Host``."""
+        return self.engine.submit(request, carry_out=self._carry_out if request.inline else None)
+
+    def run(self, request: RunRequest) -> Pending:
+        """Start a run and see it through.
+
+        Raises:
+            RunPaused: It was interrupted, and can be resumed.
+        """
+        pending = self.submit(request)
+        return self._see_through(pending)
+
+    def now(self) -> float:
+        """See ``runtime.host.Host``."""
+        return self.engine.clock.now()
+
+    # --- resuming -----------------------------------------------------------------------------------------
+
+    def resume(self, run: int) -> Pending:
+        """Go on with a run whose engine is gone, and see it through.
+
+        Raises:
+            RunNotResumable: It has ended, or a live engine owns it.
+        """
+        row = self.store.run_by_id(run)
+        if row.state.terminal:
+            raise RunNotResumable(
+                f"run {row.uid} has {row.state}", hint="weft runs retry makes its failed tasks run again"
+            )
+        dead = dead_engines(self.store.engines())
+        handles = self.engine.recover([run], dead=dead, inline=[run], carry_out=self._carry_out)
+        if run not in handles:
+            owner = next((each for each in self.store.engines() if each.engine == row.owner), None)
+            who = f"{owner.name}, process {owner.pid}" if owner is not None else "another engine"
+            raise RunNotResumable(
+                f"run {row.uid} is being run by {who}", hint="weft runs watch follows it", run=row.uid
+            )
+        return self._see_through(handles[run])
+
+    def close(self) -> None:
+        """Stop, and let go of the runs; those that have not ended can be resumed."""
+        if self._closed:
+            return
+        self._closed = True
+        self.engine.close(grace_s=2.0)
+        self.thread.capture.uninstall()
+        self.store.close()
+
+    # --- carrying out -------------------------------------------------------------------------------------
+
+    def _see_through(self, pending: Pending) -> Pending:
+        with self._interruptible(pending):
+            try:
+                pending.wait()
+            except Interrupted:
+                self._drain(pending)
+        if pending.halted is not None:
+            raise pending.halted
+        if pending.settled is None:
+            raise RunPaused(
+                f"run {pending.uid} was interrupted",
+                hint=f"go on with it: weft runs resume {pending.uid}",
+                run=pending.uid,
+            )
+        return pending
+
+    def _carry_out(self, attempt: Attempt) -> None:
+        if getattr(attempt.call, "flow", False):
+            ended = run_flow(attempt, self, self._run_body)
+        else:
+            ended = self.thread.runner.run(attempt)
+        if (
+            self._interrupts
+            and ended.error is not None
+            and ended.error.type.endswith(Interrupted.__qualname__)
+        ):
+            ended = _given_back(ended)
+        self.engine.post(ended)
+        self._check_interrupted()
+
+    def _flow_thread(self, attempt: Attempt) -> Ended:
+        return run_flow(attempt, self, self._run_body, suspend_after_s=self.settings.suspend_after_s)
+
+    def _run_body(self, attempt: Attempt, frame: Frame) -> Ended:
+        return self.thread.runner.run(attempt, frame=frame)
+
+    # --- interruption -------------------------------------------------------------------------------------
+
+    def _check_interrupted(self) -> None:
+        if self._interrupts and threading.current_thread() is threading.main_thread():
+            raise Interrupted
+
+    def _drain(self, pending: Pending) -> None:
+        """Wait for the attempts that are under way; nothing new starts."""
+        while self.engine.busy(pending.run) and not pending.over:
+            self.engine.clock.sleep(0.01)
+
+    @contextmanager
+    def _interruptible(self, pending: Pending) -> Iterator[None]:
+        """Ctrl-C once: stop gracefully. Twice: at once. Only where signals arrive: in the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self._interrupts += 1
+            if self._interrupts > 1:
+                os.write(2, b"\nstopped at once; the run can be resumed\n")
+                os._exit(130)
+            os.write(2, b"\nstopping: waiting for the tasks that run (Ctrl-C again to stop at once)\n")
+            self.engine.report([PauseRun(pending.run, Cause.INTERRUPTED)])
+            if not self.engine.turning_here:
+                raise Interrupted
+
+        try:
+            before = signal.signal(signal.SIGINT, stop)
+        except ValueError:
+            yield
+            return
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            self._interrupts = 0
+
+
+def process_executor(settings: Settings) -> Any:
+    """The process executor; a script of threads alone never loads it."""
+    from weft.executors.process import ProcessExecutor  # noqa: PLC0415 - see above
+
+    main = sys.modules.get("__main__")
+    return ProcessExecutor(
+        settings.home_path,
+        settings.home_path / "artifacts",
+        workers=settings.workers or None,
+        main_file=getattr(main, "__file__", None),
+    )
+
+
+def _given_back(ended: Ended) -> Ended:
+    return Ended(ended.id, TaskState.LOST, None, ended.error, ended.started_at, ended.ended_at, ended.worker)
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StoreReadOnly(
+            f"the folder for Weft's data cannot be made: {exc.strerror}",
+            where=str(home),
+            hint="set WEFT_HOME to a folder that can be written",
+        ) from exc
+
+
+_host: LocalHost | None = None
+_owner = 0
+_lock = threading.Lock()
+
+
+def open_host(settings: Settings | None = None) -> LocalHost:
+    """The process's host; made on the first call, with ``settings`` or those in force."""
+    global _host, _owner
+    with _lock:
+        if _host is None or _owner != os.getpid():
+            _host = LocalHost(settings or load_settings())
+            _owner = os.getpid()
+            atexit.register(_host.close)
+            _hide_tracebacks()
+        return _host
+
+
+def close_host() -> None:
+    """Close the process's host; the next call opens another."""
+    global _host
+    with _lock:
+        if _host is not None:
+            atexit.unregister(_host.close)
+            _host.close()
+            _host = None
+
+
+def _hide_tracebacks() -> None:
+    """A coded error that ends a script says all there is to say without a traceback."""
+    before = sys.excepthook
+
+    def show(kind: type[BaseException], exc: BaseException, trace: Any) -> None:
+        if isinstance(exc, WeftError):
+            print(f"error: {exc}", file=sys.stderr)
+        else:
+            before(kind, exc, trace)
+
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = show

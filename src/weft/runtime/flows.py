@@ -1,0 +1,233 @@
+"""Carries out a flow: its body runs here, and what it calls is journaled by the engine.
+
+Each call gets its key when it is made: the parent's key, the called name and a counter, or the key that the
+user chose. So a body that runs again makes the same keys in the same order, and the engine answers from the
+journal. See ``core/flows.py`` for the other side.
+"""
+
+from collections.abc import Callable
+
+from weft.core.events import Called
+from weft.model.attempts import Attempt, AttemptId, Ended
+from weft.model.errors import ErrorInfo, NonDeterminism, TaskCancelled, WeftError
+from weft.model.graph import Node
+from weft.model.inputs import Input
+from weft.model.states import TaskState
+from weft.model.values import Result
+from weft.model.waits import ChildrenWait
+from weft.runtime.host import Host, Pending
+
+
+class Interrupted(BaseException):
+    """The process is asked to stop: the flow is left as it is, to be resumed."""
+
+
+class Suspended(BaseException):
+    """The flow waits long enough that its thread is better freed: it is replayed when it can go on."""
+
+    def __init__(self, tasks: tuple[int, ...]) -> None:
+        super().__init__(",".join(map(str, tasks)))
+        self.tasks = tasks
+
+
+class Frame:
+    """A flow's body in progress.
+
+    Attributes:
+        host: The engine.
+        id: The flow's attempt.
+        key: The flow's key, for messages.
+        ordinal: Calls made so far.
+        open: Handles, by index, that nobody has looked at yet.
+        suspend_after_s: How long a wait may hold the thread; ``None``: for ever.
+    """
+
+    __slots__ = ("_counters", "host", "id", "key", "open", "ordinal", "suspend_after_s")
+
+    def __init__(self, host: Host, attempt: Attempt, *, suspend_after_s: float | None = None) -> None:
+        self.host = host
+        self.id: AttemptId = attempt.id
+        self.key = attempt.key
+        self.ordinal = 0
+        self.open: dict[int, Pending] = {}
+        self.suspend_after_s = suspend_after_s
+        self._counters: dict[str, int] = {}
+
+    def patch(self, node: Node, digest: str, key: str, result: Result) -> Pending:
+        """Ask whether this run takes the new path of a change; takes no place in the journal."""
+        return self._make(key, self.ordinal, node, digest, "", {}, None, None, result, False)
+
+    def call(
+        self,
+        node: Node,
+        digest: str,
+        name: str,
+        *,
+        fingerprint: str,
+        inputs: dict[str, Input],
+        key: str | None = None,
+        items: tuple[Result, ...] | None = None,
+        items_ref: Result | None = None,
+        result: Result | None = None,
+        inline: bool = False,
+    ) -> Pending:
+        """Make a call and return its handle, accepted.
+
+        Raises:
+            NonDeterminism: It differs from what the journal recorded.
+            TaskCancelled: The flow is being cancelled.
+        """
+        if key is None:
+            number = self._counters.get(name, 0)
+            self._counters[name] = number + 1
+            step, ordinal = f"{name}-{number}", self.ordinal
+            self.ordinal += 1
+        else:
+            step, ordinal = key, -1
+        return self._make(step, ordinal, node, digest, fingerprint, inputs, items, items_ref, result, inline)
+
+    def _make(
+        self,
+        step: str,
+        ordinal: int,
+        node: Node,
+        digest: str,
+        fingerprint: str,
+        inputs: dict[str, Input],
+        items: tuple[Result, ...] | None,
+        items_ref: Result | None,
+        result: Result | None,
+        inline: bool,
+    ) -> Pending:
+        run, parent, attempt = self.id
+
+        def make(token: int) -> Called:
+            return Called(
+                run,
+                parent,
+                attempt,
+                token,
+                step,
+                ordinal,
+                node,
+                digest,
+                fingerprint,
+                inputs,
+                items,
+                items_ref,
+                result,
+                inline,
+            )
+
+        pending = self.host.call(make, inline=inline)
+        if not pending.accepted:
+            pending.wait(lambda: pending.accepted)
+        if pending.refused is not None:
+            raise refusal(pending.refused)
+        if pending.halted is not None:
+            raise pending.halted
+        return pending
+
+    def wait(
+        self, pending: Pending, ready: Callable[[], bool] | None = None, timeout_s: float | None = None
+    ) -> bool:
+        """Wait for a handle; a long wait may end in ``Suspended``."""
+        limit = self.suspend_after_s
+        if limit is None or timeout_s is not None or pending.base >= 0:
+            return pending.wait(ready, timeout_s)
+        if pending.wait(ready, limit):
+            return True
+        raise Suspended((pending.idx,))
+
+    def join(self) -> ErrorInfo | None:
+        """Wait for what the body left running; the first failure that nobody looked at."""
+        failure: ErrorInfo | None = None
+        for pending in list(self.open.values()):
+            pending.wait()
+            if pending.halted is not None:
+                raise pending.halted
+            settled = pending.settled
+            if settled is not None and settled.state is TaskState.FAILED and failure is None:
+                failure = settled.error
+        self.open.clear()
+        return failure
+
+
+def refusal(error: ErrorInfo) -> WeftError:
+    """The exception for a call that was refused."""
+    if error.code == NonDeterminism.code:
+        return NonDeterminism(
+            error.message,
+            hint='finish old runs with the old code, or guard the change with patch("id")',
+        )
+    return TaskCancelled(error.message)
+
+
+def run_flow(
+    attempt: Attempt,
+    host: Host,
+    carry_out: Callable[[Attempt, Frame], Ended],
+    *,
+    suspend_after_s: float | None = None,
+) -> Ended:
+    """Carry out a flow's attempt.
+
+    Args:
+        attempt: The flow.
+        host: Where its calls go.
+        carry_out: Runs the body with the frame in its context (``Runner.run``).
+        suspend_after_s: How long a wait may hold this thread.
+    """
+    frame = Frame(host, attempt, suspend_after_s=suspend_after_s)
+    ended = carry_out(attempt, frame)
+    kind = ended.error.type if ended.error is not None else ""
+    if kind == f"{Interrupted.__module__}.{Interrupted.__qualname__}":
+        return _lost(ended, "the process was asked to stop")
+    if kind == f"{Suspended.__module__}.{Suspended.__qualname__}":
+        waits_for = tuple(pending.idx for pending in frame.open.values()) or _tasks_of(ended)
+        return Ended(
+            attempt.id,
+            TaskState.WAITING,
+            None,
+            None,
+            ended.started_at,
+            ended.ended_at,
+            ended.worker,
+            wait=ChildrenWait(waits_for),
+        )
+    if ended.state is TaskState.SUCCEEDED and frame.open:
+        try:
+            failure = frame.join()
+        except Interrupted:
+            return _lost(ended, "the process was asked to stop")
+        if failure is not None:
+            return _failed(ended, failure)
+    return ended
+
+
+def _tasks_of(ended: Ended) -> tuple[int, ...]:
+    message = ended.error.message if ended.error is not None else ""
+    return tuple(int(each) for each in message.split(",") if each)
+
+
+def _lost(ended: Ended, message: str) -> Ended:
+    error = ErrorInfo("weft.TaskLost", message, "W2002")
+    return Ended(ended.id, TaskState.LOST, None, error, ended.started_at, ended.ended_at, ended.worker)
+
+
+def _failed(ended: Ended, failure: ErrorInfo) -> Ended:
+    return Ended(
+        ended.id,
+        TaskState.FAILED,
+        None,
+        failure,
+        ended.started_at,
+        ended.ended_at,
+        ended.worker,
+        None,
+        None,
+        None,
+        ended.cpu_s,
+        ended.rss_peak,
+        ended.log_size,
+    )

@@ -1,0 +1,140 @@
+"""What can be set, and where each value came from.
+
+In this order: environment (``WEFT_HOME``), ``weft.toml`` or ``[tool.weft]`` in the project's
+``pyproject.toml``, the user's ``config.toml``, the default. ``weft config show --origin`` prints the answer.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from weft.model.errors import UsageError
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting.
+
+    Attributes:
+        home: The folder with the store, results and logs.
+        store: Where runs live; "" is ``weft.db`` in the home.
+        durability: ``full``: a commit survives a power cut; ``relaxed``: it survives a crash of the process.
+        executor: Where tasks run that name no executor: ``thread`` or ``process``.
+        threads: Threads of the thread executor; 0 chooses by the machine.
+        workers: Processes of the process executor; 0 is one a core.
+        suspend_after_s: How long a flow that waits may hold a thread before it is freed and replayed later.
+        lease_s: How long after its last sign of life an engine's runs may be taken over.
+        keep_days: Ended runs older than this are pruned; 0 keeps them for ever.
+        progress: ``auto``, ``tree``, ``plain`` or ``off``.
+        pools: Slots by pool.
+    """
+
+    home: str = ""
+    store: str = ""
+    durability: str = "full"
+    executor: str = "thread"
+    threads: int = 0
+    workers: int = 0
+    suspend_after_s: float = 30.0
+    lease_s: float = 10.0
+    keep_days: float = 30.0
+    progress: str = "auto"
+    pools: dict[str, int] = {}
+
+    @property
+    def home_path(self) -> Path:
+        """The home as a path."""
+        return Path(self.home)
+
+    @property
+    def store_url(self) -> str:
+        """Where runs live."""
+        return self.store or str(self.home_path / "weft.db")
+
+
+CHOICES = {
+    "durability": ("full", "relaxed"),
+    "executor": ("thread", "process"),
+    "progress": ("auto", "tree", "plain", "off"),
+}
+
+
+def load_settings(project: Path | None = None) -> Settings:
+    """The settings in force here. Raises ``UsageError`` for a value that cannot be."""
+    return load_with_origins(project)[0]
+
+
+def load_with_origins(project: Path | None = None) -> tuple[Settings, dict[str, str]]:
+    """The settings, and for each one where it came from."""
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(Settings.__struct_fields__, "default")
+    for origin, found in (*_files(project or Path.cwd()), ("environment", _environment())):
+        for name, value in found.items():
+            if name not in origins:
+                known = ", ".join(Settings.__struct_fields__)
+                raise UsageError(f"there is no setting {name!r}", where=origin, hint=f"there are: {known}")
+            values[name] = value
+            origins[name] = f"{origin} (WEFT_{name.upper()})" if origin == "environment" else origin
+    if not values.get("home"):
+        values["home"] = str(default_home())
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as exc:
+        raise UsageError(f"a setting has a wrong value: {exc}", hint="weft config show --origin") from exc
+    for name, choices in CHOICES.items():
+        value = getattr(settings, name)
+        if value not in choices:
+            raise UsageError(
+                f"setting {name} cannot be {value!r}", where=origins[name], hint=f"it is one of {choices}"
+            )
+    return settings, origins
+
+
+def default_home() -> Path:
+    """The user's data folder for Weft."""
+    import platformdirs  # noqa: PLC0415 - a process with WEFT_HOME set need not load it
+
+    return Path(platformdirs.user_data_dir("weft", appauthor=False))
+
+
+def _environment() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in Settings.__struct_fields__:
+        text = os.environ.get(f"WEFT_{name.upper()}")
+        if text:
+            found[name] = _table(text) if name == "pools" else text
+    return found
+
+
+def _table(text: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in text.split(",") if part)
+    return {name.strip(): slots.strip() for name, _, slots in pairs}
+
+
+def _files(project: Path) -> list[tuple[str, dict[str, Any]]]:
+    """From the weakest to the strongest."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    user = Path(os.environ.get("XDG_CONFIG_HOME", "~/.config")).expanduser() / "weft" / "config.toml"
+    if user.is_file():
+        found.append((str(user), _read(user)))
+    for folder in (project, *project.parents):
+        pyproject, own = folder / "pyproject.toml", folder / "weft.toml"
+        if pyproject.is_file():
+            section = _read(pyproject).get("tool", {}).get("weft")
+            if section:
+                found.append((f"{pyproject} [tool.weft]", section))
+        if own.is_file():
+            found.append((str(own), _read(own)))
+        if pyproject.is_file() or own.is_file():
+            break
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError) as exc:
+        raise UsageError(f"the settings file cannot be read: {exc}", where=str(path)) from exc
