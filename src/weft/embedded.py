@@ -192,7 +192,7 @@ class LocalHost:
                 os.write(2, b"\nstopped at once; the run can be resumed\n")
                 os._exit(130)
             os.write(2, b"\nstopping: waiting for the tasks that run (Ctrl-C again to stop at once)\n")
-            self.engine.report([PauseRun(pending.run, Cause.INTERRUPTED)])
+            self.engine.tell([PauseRun(pending.run, Cause.INTERRUPTED)])
             if not self.engine.turning_here:
                 raise Interrupted
 

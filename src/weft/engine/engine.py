@@ -282,10 +282,13 @@ class Engine:
 
     def report(self, reports: Iterable[Report]) -> None:
         """Take in what executors say, and let the engine's own thread deal with it."""
-        self._inbox.extend(reports)
-        if self._thread is None:
-            return
-        self._wake.set()
+        self.tell(reports)
+
+    def tell(self, events: Iterable[Event]) -> None:
+        """Take in events without turning here: safe in a signal handler."""
+        self._inbox.extend(events)
+        if self._thread is not None:
+            self._wake.set()
 
     @property
     def turning_here(self) -> bool:

@@ -49,6 +49,8 @@ LINGER_S = 1.0
 GATHER_S = 0.0005
 """While workers have enough ahead of them, answers are gathered for so long before they are read."""
 RETIRE_GRACE_S = 5.0
+KILL_AGAIN_S = 1.0
+"""A process that waits inside the kernel may take a while to die."""
 START_S_MAX = 60.0
 STARTS_MAX = 3
 """Workers that die in a row before saying hello until the attempts that wait are given up."""
@@ -329,6 +331,7 @@ class ProcessExecutor:
             if held.asked:
                 if now >= held.kill_at:
                     interpreter.kill()
+                    held.kill_at = now + KILL_AGAIN_S
             elif held.attempt.timeout_s is not None and ran_s >= held.attempt.timeout_s:
                 interpreter.ask_to_stop(held, TIMED_OUT, grace_s=self._timeout_grace_s)
 

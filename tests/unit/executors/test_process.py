@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -488,12 +489,25 @@ def test_workers_that_cannot_start(make: Callable[..., Rig], monkeypatch: pytest
 
 
 ENGINE = """
-import sys, threading, time
+import os, signal, sys, threading, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from test_process import Rig
 rig = Rig(Path(sys.argv[2]))
+if sys.argv[3] == "closes":
+    rig.run("pid")
+    if os.fork() == 0:
+        signal.pause()
+    before = time.monotonic()
+    rig.executor.close(grace_s=1000.0)
+    print(time.monotonic() - before)
+    os.killpg(0, signal.SIGKILL)
 rig.submit(rig.attempt("stubborn", sys.argv[2] + "/a"), rig.attempt("hang_in_c", sys.argv[2] + "/b"))
+if sys.argv[3] == "forks":
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    Path(sys.argv[2], "c").write_text(f"{child}\\n")
 if sys.argv[3] == "exits":
     while not all(Path(sys.argv[2], name).exists() for name in "ab"):
         time.sleep(0.005)
@@ -502,20 +516,39 @@ else:
 """
 
 
-@pytest.mark.parametrize("how", ["exits", "killed"])
+@pytest.mark.parametrize("how", ["exits", "killed", "forks"])
 def test_end_of_the_engine(tmp_path: Path, how: str) -> None:
     """However the engine's process ends, every worker and every child of one dies, whatever it does."""
-    here = str(Path(__file__).parent)
-    # -W ignore: exiting with live workers is the point here, and Python warns of that.
-    engine = subprocess.Popen([sys.executable, "-W", "ignore", "-c", ENGINE, here, str(tmp_path), how])
-    try:
+    with run_engine(tmp_path, how) as engine:
         pids = read_pids(tmp_path / "a") + read_pids(tmp_path / "b")
-        if how == "killed":
+        forked = read_pids(tmp_path / "c") if how == "forks" else []
+        if how != "exits":
             engine.kill()
         engine.wait(WAIT_S)
-    finally:
-        engine.kill()
-        engine.wait()
-    before = time.monotonic()
-    assert all(gone(pid) for pid in pids)
-    assert time.monotonic() - before < WAIT_S / 2
+        assert all(gone(pid) for pid in pids)
+        for pid in forked:  # It lived on, and yet held nothing up.
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_close_beside_a_fork(tmp_path: Path) -> None:
+    """A process that the engine's process forked does not keep idle workers from their orderly end."""
+    with run_engine(tmp_path, "closes") as engine:
+        assert engine.stdout is not None
+        assert float(engine.stdout.readline()) < 500
+
+
+@contextmanager
+def run_engine(home: Path, how: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process with an executor, in a group of its own."""
+    here = str(Path(__file__).parent)
+    # -W ignore: exiting with live workers, and forking beside a thread, are the point here.
+    engine = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", ENGINE, here, str(home), how],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    with engine:
+        try:
+            yield engine
+        finally:
+            engine.kill()

@@ -113,10 +113,10 @@ class Task(Generic[P, R]):
             return cast(R, self._trace(trace, args, kwargs))
         context = CURRENT.get()
         if context is None:
-            return self._run_alone(args, kwargs)
+            return cast(R, self._run_alone(args, kwargs))
         frame = context.frame
         if frame is None:
-            return self.fn(*(*self._bound, *args), **kwargs)  # type: ignore[arg-type]  # a bound instance
+            return self.fn(*(*self._bound, *args), **kwargs)
         if inspect.iscoroutinefunction(self.fn):
             pending = self._step(frame, args, kwargs, inline=False)
             return cast(R, _awaited(Future(frame, pending, self.name)))
@@ -424,9 +424,7 @@ class Flow(Task[P, R]):
         params = tuple(
             Parameter(
                 each.name,
-                None
-                if each.default is each.empty
-                else dumps(each.default, what=f"the default of {each.name}"),
+                None if each.default is each.empty else dumps(each.default, what=f"default of {each.name}"),
                 each.default is each.empty,
                 self.parameters.schema(each.name),
             )
