@@ -59,7 +59,7 @@ def describe_array(data: Data) -> str:
     import numpy as np  # noqa: PLC0415 - as above
 
     shape, _, dtype, _ = _header(np, data)
-    return f"array {' × '.join(map(str, shape)) or '()'} {dtype}"  # noqa: RUF001 - the sign of a product
+    return f"array {' x '.join(map(str, shape)) or '()'} {dtype}"
 
 
 def encode_scalar(obj: Any) -> tuple[str, bytes] | None:

@@ -107,7 +107,7 @@ class Artifacts:
         Args:
             value: Usually a call's ``(args, kwargs)``.
             hole: Gives the reference for such a leaf, wherever it is in nested containers and objects, and
-                ``None`` for every other object. It is not asked about plain data and its containers.
+                ``None`` for every other object. It is not asked about plain data, functions and classes.
             what: What the value is to the user.
             names: The positional parameters' names, if the value is such a pair: errors then say
                 ``argument 'conn'``.

@@ -154,7 +154,7 @@ def _unopened(code: int, data: bytes) -> Any:
 
 def _table(format: str, data: Data) -> str:  # noqa: A002 - as above
     names, rows, count = first_rows(format, data, _ROWS)
-    lines = [f"table of {count} rows × {len(names)} columns"]  # noqa: RUF001 - the sign of a product
+    lines = [f"table of {count} rows x {len(names)} columns"]
     lines.append(" | ".join(_cut(str(name)) for name in names))
     lines.extend(" | ".join(_cut(short(cell, _CELL_MAX)) for cell in row) for row in rows)
     if count > len(rows):

@@ -198,7 +198,7 @@ class Turn:
 
 def digest_of(node: Node) -> str:
     """A stable name for a node: equal nodes have equal ones."""
-    return blake2b(msgspec.msgpack.encode(node), digest_size=12).hexdigest()
+    return blake2b(msgspec.msgpack.encode(node, order="deterministic"), digest_size=12).hexdigest()
 
 
 def executor_of(task: Task) -> str:

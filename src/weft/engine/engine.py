@@ -31,11 +31,11 @@ from weft.core.state import FLOW, INLINE, State
 from weft.core.step import step_all
 from weft.engine.clock import Clock, SystemClock, entropy
 from weft.engine.preparing import Evaluator, Preparer
-from weft.engine.recovery import restored
+from weft.engine.recovery import holds, restored, shows
 from weft.engine.watchers import Watchers
 from weft.executors.protocol import Executor
-from weft.model.attempts import Attempt, AttemptId, Ended, Report
-from weft.model.errors import CommitUnknown, ErrorInfo, StaleOwner, StoreBusy, WeftError
+from weft.model.attempts import Attempt, Ended, Report
+from weft.model.errors import CommitUnknown, ErrorInfo, NotFound, StaleOwner, StoreBusy, WeftError
 from weft.model.graph import Graph
 from weft.model.ids import ulid
 from weft.model.states import TERMINAL, TaskState
@@ -45,6 +45,9 @@ from weft.store.protocol import Store
 
 BATCH = 4096
 """Events taken into one transaction at most, so that a commit stays short."""
+
+COMMIT_TRIES = 3
+"""How often a commit that was not made, by an error of the storage, is tried before the engine gives up."""
 
 BUSY_PATIENCE_S = 60.0
 """How long another process may hold the store's write lock before the engine gives up."""
@@ -291,6 +294,11 @@ class Engine:
             self._wake.set()
 
     @property
+    def coming(self) -> list[Event]:
+        """What has been taken in and not dealt with yet."""
+        return list(self._inbox)
+
+    @property
     def turning_here(self) -> bool:
         """Whether the current thread is inside a turn: a signal handler must not raise then."""
         return self._turner == threading.get_ident()
@@ -324,8 +332,8 @@ class Engine:
             return False
         try:
             changes, commands = step_all(self.state, events, now)
-            if changes and not self._commit(changes, events):
-                return True
+            if changes:
+                self._commit(changes)
             self._publish(changes, commands)
             self._perform(commands, now)
         except WeftError as exc:
@@ -343,12 +351,14 @@ class Engine:
                 self._capacities[name] = limit
                 events.append(CapacityChanged(name, limit))
 
-    def _commit(self, changes: list[Change], events: list[Event]) -> bool:
-        """Make a step durable. False when it was not, and the runs were loaded anew instead."""
+    def _commit(self, changes: list[Change]) -> None:
+        """Make a step durable, and take out of it what other engines own by now."""
         touched = {change.run for change in changes}
         runs = self.state.runs
         epochs = {run: self._epochs[run] for run in touched}
         waited = 0.0
+        unknown = 0
+        refused: frozenset[int] | None
         while True:
             try:
                 refused = self.store.commit(changes, engine=self.id, epochs=epochs)
@@ -360,15 +370,18 @@ class Engine:
                 self.clock.sleep(pause)
                 waited += pause
             except CommitUnknown:
-                self._reload(touched, events)
-                return False
+                refused = self._read_back(changes, epochs)
+                if refused is not None:
+                    break
+                unknown += 1
+                if unknown >= COMMIT_TRIES:
+                    raise
         for run in touched:
             if run not in runs:
                 self._epochs.pop(run, None)
         if refused:
             self._lost_ownership(refused)
             changes[:] = [change for change in changes if change.run not in refused]
-        return True
 
     def _publish(self, changes: list[Change], commands: list[Command]) -> None:
         """Tell whoever waits, and whoever listens."""
@@ -444,24 +457,26 @@ class Engine:
             )
             self.watchers.halt_run(run, error)
 
-    def _reload(self, runs: Iterable[int], events: list[Event]) -> None:
-        """Nobody knows whether the last commit was made: believe the store, and take the events in again."""
-        for run in runs:
-            gone = self.state.runs.pop(run, None)
-            if gone is None:
-                continue
-            alive: set[AttemptId] = set()
-            for task in gone.tasks.values():
-                if task.executor:
-                    alive.add(task.id)
-                    self.state.inflight[task.executor] -= 1
-                    for key, slots in task.held:
-                        self.state.used[key] -= slots
-            event = restored(
-                self.store, self.artifacts, (), run, gone.epoch, alive=frozenset(alive), resume=False
-            )
-            self._inbox.appendleft(event)
-        self._inbox.extend(events)
+    def _read_back(self, changes: Sequence[Change], epochs: Mapping[int, int]) -> frozenset[int] | None:
+        """Nobody knows whether a commit was made: look. The runs that it refused, ``None`` if it was not."""
+        refused: set[int] = set()
+        for run, epoch in epochs.items():
+            try:
+                row = self.store.run_by_id(run)
+            except NotFound:
+                return None
+            if (row.owner, row.epoch) != (self.id, epoch):
+                refused.add(run)
+        for change in reversed(changes):
+            # The last change of a task run tells: no two that follow each other leave the same row.
+            if type(change) is TaskChanged and change.run not in refused:
+                task = self.store.tasks(change.run, after=change.idx - 1, limit=1)
+                made = task and task[0].idx == change.idx and shows(task[0], change)
+                return frozenset(refused) if made else None
+        for change in reversed(changes):
+            if change.run not in refused and not holds(self.store, change):
+                return None
+        return frozenset(refused)
 
     def _halt(self, error: WeftError) -> None:
         self.halted = error
@@ -504,7 +519,8 @@ class Engine:
                 self._halt(exc)
 
     def _new_run(self, graph: Graph) -> tuple[int, str, str]:
-        digest = sha256(msgspec.msgpack.encode(graph)).hexdigest()
+        # Sets have no order of their own: without one, equal graphs would differ between processes.
+        digest = sha256(msgspec.msgpack.encode(graph, order="deterministic")).hexdigest()
         now = self.clock.now()
         with self._ids_lock:
             if digest not in self._graphs:

@@ -6,9 +6,21 @@ from collections.abc import Iterable
 
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.items import unpack_items
+from weft.core.changes import (
+    Change,
+    MapExpanded,
+    NodeAdded,
+    RunAdded,
+    RunChanged,
+    Showed,
+    Signalled,
+    TaskAdded,
+    TaskChanged,
+)
 from weft.core.events import Restored
 from weft.executors.protocol import Executor
 from weft.model.attempts import AttemptId
+from weft.model.rows import TaskRow
 from weft.model.states import LIVE
 from weft.store.protocol import EngineRow, Store
 
@@ -40,11 +52,42 @@ def restored(
     return Restored(snapshot, epoch, items, frozenset(kept), resume, inline)
 
 
+def shows(row: TaskRow, change: TaskChanged) -> bool:
+    """Whether a task run's row is what a change made of it."""
+    told = (change.state, change.attempt, change.generation, change.failures, change.cause.value, change.at)
+    return told == (row.state, row.attempt, row.generation, row.failures, row.cause, row.changed_at)
+
+
+def holds(store: Store, change: Change) -> bool:
+    """Whether the store has what a change that is not of a task run's state put there."""
+    run = change.run
+    if isinstance(change, RunAdded):
+        return store.run_by_id(run).uid == change.uid
+    if isinstance(change, RunChanged):
+        return store.run_by_id(run).state is change.state
+    if isinstance(change, NodeAdded):
+        return change.digest in store.nodes(run)
+    if isinstance(change, TaskAdded):
+        found = store.tasks(run, after=change.idx - 1, limit=1)
+        return bool(found) and found[0].idx == change.idx
+    if isinstance(change, MapExpanded):
+        return any(each.idx == change.idx and each.base == change.base for each in store.maps(run))
+    if isinstance(change, Signalled):
+        signals = store.signals(run)
+        return any((each.signal_id, each.consumer) == (change.signal_id, change.consumer) for each in signals)
+    if isinstance(change, Showed):
+        shown = store.published(run, change.idx)
+        return any((each.published.key, each.at) == (change.published.key, change.at) for each in shown)
+    # A cache record comes with the end of its task run; alone it may be written twice.
+    return False
+
+
 def process_start(pid: int) -> str:
-    """When a process started, as an opaque word; "" if there is no such process (or no /proc)."""
+    """When a process started, as an opaque word; "" if it is gone or a zombie (or there is no /proc)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[19].decode()
+            fields = file.read().rpartition(b")")[2].split()
+        return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
     except (OSError, IndexError):
         return ""
 

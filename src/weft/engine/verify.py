@@ -123,7 +123,9 @@ class Verification:
             yield Problem(code="I6", what="the log does not know the run", where=uid)
             return
         told = folded.runs[run]
-        yield from _differences(uid, told, self.row, {"result", "version", "owner", "epoch", "facts", "params"})
+        yield from _differences(
+            uid, told, self.row, {"result", "version", "owner", "epoch", "facts", "params"}
+        )
         for row in tasks:
             found = folded.tasks.pop((run, row.idx), None)
             where = f"{uid}, task run {row.idx} {row.key!r}"
@@ -150,7 +152,9 @@ class Verification:
         if row.state in RUN_TERMINAL:
             for task in unfinished:
                 where = f"{row.uid}, task run {task.idx} {task.key!r}"
-                yield Problem(code="I1", what=f"the run {row.state}, and a task run is {task.state}", where=where)
+                yield Problem(
+                    code="I1", what=f"the run {row.state}, and a task run is {task.state}", where=where
+                )
             return
         if row.owner < 1 or row.epoch < 1:
             yield Problem(code="I9", what="an open run has no owner", where=row.uid)
@@ -158,7 +162,9 @@ class Verification:
             hint = "any engine that is started takes it over"
             yield Problem(code="I9", what="an open run's owner is unknown", where=row.uid, hint=hint)
         if tasks and not unfinished:
-            yield Problem(code="I3", what="everything in the run has ended, and the run goes on", where=row.uid)
+            yield Problem(
+                code="I3", what="everything in the run has ended, and the run goes on", where=row.uid
+            )
         graph = self.graphs.get(row.graph)
         live = sum(task.state in LIVE and _leaf(task, tasks) for task in unfinished)
         if graph is not None and graph.max_active is not None and live > graph.max_active:
@@ -179,7 +185,9 @@ class Verification:
         for place, result in places:
             if result is not None and result.digest is not None and not blobs.exists(result.digest):
                 hint = "restore the artifacts, or clear the task run so that it makes the value again"
-                yield Problem(code="ARTIFACT", what=f"the bytes of {place} are gone", where=row.uid, hint=hint)
+                yield Problem(
+                    code="ARTIFACT", what=f"the bytes of {place} are gone", where=row.uid, hint=hint
+                )
 
 
 def _leaf(task: TaskRow, tasks: list[TaskRow]) -> bool:

@@ -26,6 +26,16 @@ from weft.model.values import Result
 
 SCRIPT = "__weft_main__"
 
+class ScriptEnd(BaseException):
+    """Raised where a script, executed only for its functions, starts to run its own workflow: enough is known."""
+
+
+class _Executing(threading.local):
+    depth = 0
+
+
+_executing = _Executing()
+
 generation = 0
 """Grows with every registration: whoever remembers what ``load`` found looks again when this has changed."""
 
@@ -85,6 +95,16 @@ def load(call: PythonCall, *, project: str = "", unpickle: Callable[[Result], An
     return _pick(module, call)
 
 
+def refuse_while_loading() -> None:
+    """Stop a script that is executed only for its functions from running its workflow once more.
+
+    Raises:
+        ScriptEnd: This thread is executing such a script.
+    """
+    if _executing.depth:
+        raise ScriptEnd
+
+
 def callable_of(found: Any) -> Callable[..., Any]:
     """The plain function of a decorated object, or the object itself."""
     fn: Callable[..., Any] = getattr(found, "fn", found)
@@ -131,7 +151,13 @@ def _execute(path: str) -> ModuleType:
     try:
         with open(path, "rb") as file:
             code = compile(file.read(), path, "exec", dont_inherit=True)
-        exec(code, module.__dict__)
+        _executing.depth += 1
+        try:
+            exec(code, module.__dict__)
+        except ScriptEnd:
+            pass  # An unguarded call at the script's end: what it defined before is what is wanted.
+        finally:
+            _executing.depth -= 1
     except BaseException as exc:
         if before is not None:
             sys.modules[SCRIPT] = before

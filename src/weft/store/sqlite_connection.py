@@ -266,10 +266,7 @@ def _check_version(connection: apsw.Connection, path: Path) -> int:
             version=version,
             known=SCHEMA_VERSION,
         )
-    if (
-        connection.pragma("application_id") != APPLICATION_ID
-        and connection.execute("SELECT count(*) FROM sqlite_schema").get
-    ):
+    if tables and connection.pragma("application_id") != APPLICATION_ID:
         hint = "name another path: this file is left as it is"
         raise StoreCorrupt("the file is an SQLite database, but not a Weft store", where=str(path), hint=hint)
     return version

@@ -62,7 +62,9 @@ class Body:
         Only when nothing is in ``waits_for``.
         """
         if self.at >= len(self.script):
-            return Ended(self.attempt.id, TaskState.SUCCEEDED, Result("msgpack", b"\x01", None, 1), ended_at=now)
+            return Ended(
+                self.attempt.id, TaskState.SUCCEEDED, Result("msgpack", b"\x01", None, 1), ended_at=now
+            )
         op = self.script[self.at]
         ended = self._join(op, now) if op.node is None else self._call(op, now)
         self.at += 1

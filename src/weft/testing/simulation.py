@@ -16,24 +16,24 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from hashlib import sha256
 from random import Random
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.blobs import MemoryBlobs
-from weft.core.changes import Cause, Change, RunAdded
+from weft.core.changes import Change, RunAdded
 from weft.core.events import CancelTask, Mark, PoolChanged
 from weft.core.history import History
 from weft.core.invariants import check_state
-from weft.core.state import FLOW, INLINE, Task
+from weft.core.state import INLINE, Task
 from weft.engine.engine import Engine
 from weft.engine.verify import verify
 from weft.model.attempts import Attempt, AttemptId, Ended, Published, Report, Shown
 from weft.model.calls import PythonCall
 from weft.model.errors import ErrorInfo, InvariantViolation, StoreError, WeftError
 from weft.model.graph import Graph
-from weft.model.states import LIVE, RUN_TERMINAL, TERMINAL, TaskState
+from weft.model.states import RUN_TERMINAL, TERMINAL, TaskState
 from weft.model.values import NONE, Result
 from weft.model.waits import ApprovalWait, EventWait, PokeWait, TimerWait
 from weft.runtime.host import Pending, RunRequest
@@ -56,7 +56,7 @@ CALM = Faults()
 BOOM = ErrorInfo("builtins.ValueError", "boom", mro=("builtins.ValueError", "builtins.Exception"))
 
 
-class Report_(msgspec.Struct, frozen=True, kw_only=True):
+class Simulated(msgspec.Struct, frozen=True, kw_only=True):
     """What a simulation came to.
 
     Attributes:
@@ -123,13 +123,14 @@ class Simulation:
         self.reports: deque[Report] = deque(maxlen=30)
         self.crashes = 0
         self.calm = False
+        self.acting: Host
         self._engine = engine
         self._signals = 0
         self._values = {name: self.artifacts.dumps(value) for name, value in RETURNS.items()}
 
     # --- the whole ----------------------------------------------------------------------------------------
 
-    def go(self) -> Report_:
+    def go(self) -> Simulated:
         """Run it.
 
         Raises:
@@ -144,7 +145,7 @@ class Simulation:
             self._end()
         except InvariantViolation as exc:
             raise self._told(exc) from exc
-        return Report_(
+        return Simulated(
             seed=self.seed,
             runs=len(self.accepted),
             attempts=len(self.attempts),
@@ -158,17 +159,17 @@ class Simulation:
         try:
             action()
         except Crash:
-            pass
+            self._kill(self.acting)
+        except StoreError:
+            pass  # Told to whoever asked the engine for something.
         for host in list(self.hosts):
             halted = host.engine.halted
             if halted is None:
                 check_state(host.engine.state, host.engine.coming)
-                continue
-            if not isinstance(halted, StoreError) and not isinstance(halted.__cause__, Crash):
-                if isinstance(halted, InvariantViolation):
-                    raise halted
-                raise InvariantViolation(f"the engine stopped: {halted}")
-            self._kill(host)
+            elif isinstance(halted, StoreError):
+                self._kill(host)
+            else:
+                raise halted
         if not self.hosts:
             self._open_host()
 
@@ -186,7 +187,7 @@ class Simulation:
             default="pool",
             lease_s=LEASE_S,
         )
-        host = Host(engine, executors)
+        host = self.acting = Host(engine, executors)
         try:
             engine.open()
             self.hosts.append(host)
@@ -250,7 +251,7 @@ class Simulation:
         for host in self.hosts:
             if not host.hangs:
                 host.engine.beat()
-        host = rng.choice(self.hosts)
+        host = self.acting = rng.choice(self.hosts)
         if rng.random() < self.faults.jump:
             self.clock.advance(rng.choice((-3600.0, -5.0, 3600.0, 90.0)))
         if rng.random() < self.faults.crash_idle:
@@ -300,9 +301,12 @@ class Simulation:
         for each in self.hosts:
             if each is not host:
                 each.hangs = False
+                self.acting = each
                 each.engine._beat_at = 0.0
                 each.engine.beat()
-                handles = each.engine.recover(carry_out=lambda attempt, to=each: self._take_inline(to, attempt))
+                handles = each.engine.recover(
+                    carry_out=lambda attempt, to=each: self._take_inline(to, attempt)
+                )
                 each.handles += handles.values()
         host.hangs = False
 
@@ -381,10 +385,9 @@ class Simulation:
         body = self._body(host, attempt)
         if body is not None:
             ended = self._advance(body, held.cancelling)
-        elif not held.started and self.rng.random() < 0.4 and not self.calm:
-            self._note(executor.begin(held, self.clock.now()))
-            return
-        elif not held.started and _is_daemon(attempt):
+        elif (not held.started and self.rng.random() < 0.4 and not self.calm) or (
+            not held.started and _is_daemon(attempt)
+        ):
             self._note(executor.begin(held, self.clock.now()))
             return
         elif self.rng.random() < 0.05 and not self.calm:
@@ -455,7 +458,9 @@ class Simulation:
         if fails and not (self.calm and attempt.max_tries < 0):
             return Ended(attempt.id, TaskState.FAILED, error=BOOM, started_at=now, ended_at=now)
         if kind == "poke" and not self.calm and chance < 0.6:
-            wait = rng.choice((PokeWait(interval_s=5.0, timeout_s=60.0), TimerWait(delay_s=2.0), EventWait("green")))
+            wait = rng.choice(
+                (PokeWait(interval_s=5.0, timeout_s=60.0), TimerWait(delay_s=2.0), EventWait("green"))
+            )
             return Ended(attempt.id, TaskState.WAITING, wait=wait, ended_at=now)
         return self._ended(attempt, self._values.get(kind, NONE))
 
@@ -489,6 +494,7 @@ class Simulation:
         moved = False
         for host in list(self.hosts):
             engine = host.engine
+            self.acting = host
             engine._beat_at = 0.0
             engine.beat()
             self._recover(host)
@@ -527,13 +533,19 @@ class Simulation:
         for host in self.hosts:
             engine = host.engine
             if engine.state.runs or any(engine.state.inflight.values()) or any(engine.state.used.values()):
-                raise InvariantViolation("I5: all runs have ended, and an engine still counts attempts or slots")
+                raise InvariantViolation(
+                    "I5: all runs have ended, and an engine still counts attempts or slots"
+                )
             for pending in host.handles:
                 if not pending.over:
-                    raise InvariantViolation("I1: a run has ended, and who waits for it is not told", run=pending.run)
+                    raise InvariantViolation(
+                        "I1: a run has ended, and who waits for it is not told", run=pending.run
+                    )
         problems = verify(self.inner, blobs=self.artifacts.blobs)
         if problems:
-            raise InvariantViolation(f"verify found: {'; '.join(f'{each.code} {each.what} ({each.where})' for each in problems)}")
+            raise InvariantViolation(
+                f"verify found: {'; '.join(f'{each.code} {each.what} ({each.where})' for each in problems)}"
+            )
 
     def _told(self, exc: InvariantViolation) -> InvariantViolation:
         """The violation with its seed and story."""
@@ -556,7 +568,9 @@ def _may_be_marked(task: Task) -> bool:
 
 def _words(change: Change) -> str:
     fields = {name: getattr(change, name) for name in change.__struct_fields__ if name not in ("run", "node")}
-    return f"{type(change).__name__} " + " ".join(f"{k}={v}" for k, v in fields.items() if v not in (None, "", -1, 0, {}, ()))
+    return f"{type(change).__name__} " + " ".join(
+        f"{k}={v}" for k, v in fields.items() if v not in (None, "", -1, 0, {}, ())
+    )
 
 
 def log_digest(store: Store) -> str:
@@ -575,7 +589,7 @@ def simulate(
     steps: int = STEPS,
     faults: Faults = STORMY,
     engine: Callable[..., Engine] = Engine,
-) -> Report_:
+) -> Simulated:
     """Run one seed on a new store. See the module's docstring.
 
     Raises:

@@ -27,7 +27,8 @@ from weft.model.graph import (
 )
 from weft.model.inputs import AllOf, Compare, Const, Expr, Fact, Input, Item, NotOf, Output, Param, When
 from weft.model.policies import Backoff, Cache, Concurrency, Placement, RateLimit, Retry, Timeout
-from weft.model.rules import All, Any as AnyRule, Depends, Is, Not, TriggerRule
+from weft.model.rules import All, Depends, Is, Not, TriggerRule
+from weft.model.rules import Any as AnyRule
 from weft.model.states import TaskState
 from weft.model.values import NONE, Result
 from weft.model.waits import ApprovalWait, EventWait, TimerWait, Wait
@@ -35,7 +36,14 @@ from weft.model.waits import ApprovalWait, EventWait, TimerWait, Wait
 LANGUAGE = "sim"
 """The expression language of these workflows: ``less`` subtracts one, anything else is its only reference."""
 
-RETURNS: dict[str, Any] = {"int": 7, "flag": True, "none": None, "list0": [], "list2": [1, 2], "list5": [5] * 5}
+RETURNS: dict[str, Any] = {
+    "int": 7,
+    "flag": True,
+    "none": None,
+    "list0": [],
+    "list2": [1, 2],
+    "list5": [5] * 5,
+}
 
 POOLS = {"narrow": 1, "wide": 3}
 EVENTS = ("green", "blue")
@@ -180,7 +188,7 @@ class Workload:
             when=self._when(call, chosen),
             map=self._map(before, call),
             priority=rng.choice((0, 0, 0, 5, -3)),
-            retry=self._retry(0.3),
+            retry=self._retry(0.3, forever=isinstance(call, PythonCall) and not call.flow),
             hooks=self._hooks(0.08),
             fails_group=rng.choice((None, None, None, True, False)),
             pools={rng.choice(tuple(POOLS)): rng.choice((1, 1, 2))} if self._chance(0.15) else {},
@@ -262,7 +270,11 @@ class Workload:
         if isinstance(call, GroupCall):
             # Without this a recursion would not end.
             deeper = Compare(">", Param("n"), Const(Result("msgpack", b"\x00", None, 1)))
-            return AllOf((deeper, When(Expr(LANGUAGE, "same", {"n": Param("n")})))) if self._chance(0.2) else deeper
+            return (
+                AllOf((deeper, When(Expr(LANGUAGE, "same", {"n": Param("n")}))))
+                if self._chance(0.2)
+                else deeper
+            )
         if chosen and self._chance(0.08):
             read = Compare("truthy", Output(self._rng.choice(chosen), allow_failure=True))
             return NotOf(read) if self._chance(0.3) else read
@@ -275,7 +287,9 @@ class Workload:
         lists = [
             node.key
             for node in before
-            if node.map is None and isinstance(node.call, PythonCall) and node.call.qualname.startswith("list")
+            if node.map is None
+            and isinstance(node.call, PythonCall)
+            and node.call.qualname.startswith("list")
         ]
         common: dict[str, Any] = {
             "max_active": rng.choice((None, None, 1, 2)),
@@ -297,12 +311,13 @@ class Workload:
 
     # --- policies -----------------------------------------------------------------------------------------
 
-    def _retry(self, share: float) -> Retry | None:
+    def _retry(self, share: float, *, forever: bool = False) -> Retry | None:
+        """A policy; ``forever``: perhaps without a limit, for what cannot fail each time."""
         rng = self._rng
         if not self._chance(share):
             return None
         return Retry(
-            limit=rng.choice((1, 2, 4, -1)),
+            limit=rng.choice((1, 2, 4, -1 if forever else 3)),
             delay_s=rng.choice((0.0, 0.0, 1.0, 20.0)),
             backoff=rng.choice((Backoff.FIXED, Backoff.EXPONENTIAL)),
             max_delay_s=60.0,
@@ -367,11 +382,15 @@ class Workload:
             key=f"c{at}",
             call=call,
             inputs=inputs,
-            map=None if items is None else MapSpec(fixed=(), tolerate=rng.choice((0, 1)), fail_fast=self._chance(0.2)),
-            retry=self._retry(0.25),
+            map=None
+            if items is None
+            else MapSpec(fixed=(), tolerate=rng.choice((0, 1)), fail_fast=self._chance(0.2)),
+            retry=self._retry(0.25, forever=isinstance(call, PythonCall) and not call.flow),
             hooks=self._hooks(0.06),
             timeout=self._timeout() if isinstance(call, PythonCall) and not call.flow else None,
-            cache=Cache(ttl_s=60.0) if isinstance(call, PythonCall) and not call.flow and self._chance(0.08) else None,
+            cache=Cache(ttl_s=60.0)
+            if isinstance(call, PythonCall) and not call.flow and self._chance(0.08)
+            else None,
             pools={"narrow": 1} if self._chance(0.1) else {},
             placement=Placement(executor=rng.choice(("", *EXECUTORS))),
         )

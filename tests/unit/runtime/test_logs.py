@@ -103,8 +103,9 @@ def test_a_thread_that_outlives_its_attempt(tmp_path: Path, capture: StreamCaptu
     context = copy_context()
     context.run(capture.begin, attempt())
     context.run(print, "in time")
+    of_the_thread = context.run(copy_context)
     context.run(capture.end, attempt())
-    thread = threading.Thread(target=context.run, args=(print, "late"))
+    thread = threading.Thread(target=of_the_thread.run, args=(print, "late"))
     thread.start()
     thread.join()
     assert log(tmp_path) == "in time\nlate\n"

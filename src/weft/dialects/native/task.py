@@ -116,6 +116,7 @@ class Task(Generic[P, R]):
             return cast(R, self._run_alone(args, kwargs))
         frame = context.frame
         if frame is None:
+            load.refuse_while_loading()
             return self.fn(*(*self._bound, *args), **kwargs)
         if inspect.iscoroutinefunction(self.fn):
             pending = self._step(frame, args, kwargs, inline=False)
@@ -361,6 +362,7 @@ class Task(Generic[P, R]):
         """A run of just this task."""
         if inspect.iscoroutinefunction(self.fn):
             return self._run_alone_async(args, kwargs)
+        load.refuse_while_loading()
         engine = host()
         return _value_of_run(engine, engine.run(self._request(engine, args, kwargs)), self.name)
 
