@@ -22,6 +22,8 @@ from weft.core.changes import Cause
 from weft.core.events import Called, PauseRun
 from weft.engine.engine import Engine
 from weft.engine.recovery import dead_engines, process_start
+from weft.executors.lazy import LazyExecutor
+from weft.executors.protocol import Executor
 from weft.executors.thread import ThreadExecutor
 from weft.model.attempts import Attempt, Ended
 from weft.model.errors import RunNotResumable, RunPaused, StoreReadOnly, WeftError
@@ -53,9 +55,9 @@ class LocalHost:
         self.thread = ThreadExecutor(
             self.artifacts, home, threads=settings.threads or None, flows=self._flow_thread
         )
-        executors: dict[str, Any] = {"thread": self.thread}
-        if settings.executor == "process":
-            executors["process"] = process_executor(settings)
+        workers = settings.workers or os.cpu_count() or 1
+        process = LazyExecutor("process", lambda: process_executor(settings), capacity=workers)
+        executors: dict[str, Executor] = {"thread": self.thread, "process": process}
         pid = os.getpid()
         self.engine = Engine(
             self.store,
@@ -208,7 +210,7 @@ class LocalHost:
             self._interrupts = 0
 
 
-def process_executor(settings: Settings) -> Any:
+def process_executor(settings: Settings) -> Executor:
     """The process executor; a script of threads alone never loads it."""
     from weft.executors.process import ProcessExecutor  # noqa: PLC0415 - see above
 

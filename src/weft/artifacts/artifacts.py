@@ -46,7 +46,8 @@ class Artifacts:
         """
         if value is None:
             return NONE
-        if type(value) in SCALARS:
+        kind = type(value)
+        if kind in SCALARS and (kind is not str or len(value) <= INLINE_MAX):
             try:
                 data = pack_scalar(value)
             except (OverflowError, UnicodeEncodeError):

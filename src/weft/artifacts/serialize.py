@@ -167,14 +167,14 @@ def _by_format(writer: Writer, value: Any) -> Encoded:
                 return TEXT, (value.encode(),)
             except UnicodeEncodeError:
                 pass  # Lone surrogates: the writer knows how to keep them.
-        return MSGPACK, (writer.pack(value),)
+        return MSGPACK, (writer.pack_whole(value),)
     if kind in EXACT:
-        return MSGPACK, (writer.pack(value),)
+        return MSGPACK, (writer.pack_whole(value),)
     leaf = encode_leaf(value)
     if leaf is not None:
         return leaf
     if writer.knows(value):
-        return MSGPACK, (writer.pack(value),)
+        return MSGPACK, (writer.pack_whole(value),)
     data, _ = dump(value, writer.hole_index)
     return PICKLE, (data,)
 
@@ -182,9 +182,9 @@ def _by_format(writer: Writer, value: Any) -> Encoded:
 def _tuple(writer: Writer, value: tuple[Any, ...]) -> tuple[Data, ...]:
     code: int
     if len(value) == 2 and type(value[0]) is tuple and type(value[1]) is dict:
-        code, payload = Ext.ARGUMENTS, writer.pack([list(value[0]), value[1]])
+        code, payload = Ext.ARGUMENTS, writer.pack_whole([list(value[0]), value[1]])
     else:
-        code, payload = Ext.TUPLE, writer.pack(list(value))
+        code, payload = Ext.TUPLE, writer.pack_whole(list(value))
     return extension_head(code, len(payload)), payload
 
 

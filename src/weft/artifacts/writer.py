@@ -60,10 +60,11 @@ class Writer:
         copies: Leaves since ``begin`` that hold copied code.
     """
 
-    __slots__ = ("_hole", "_indexes", "_packers", "copies", "refs")
+    __slots__ = ("_hole", "_indexes", "_packers", "_whole", "copies", "refs")
 
     def __init__(self) -> None:
         self._packers: list[Any] = []
+        self._whole: Any = None
         self.begin(None)
 
     def begin(self, hole: Hole | None) -> None:
@@ -91,6 +92,26 @@ class Writer:
             data = packer.pack(_with_stands(value))
         if len(data) < _KEEP_MAX:
             packers.append(packer)
+        return data
+
+    def pack_whole(self, value: Any) -> Data:
+        """The same for a whole value, of which a large one is not copied out of the packer's buffer."""
+        packer = self._whole
+        self._whole = None
+        if packer is None:
+            packer = Packer(default=self._unknown, strict_types=True, buf_size=1024, autoreset=False)
+        try:
+            packer.pack(value)
+        except UnicodeEncodeError:
+            return self.pack(value)
+        data = packer.getbuffer()
+        if len(data) >= _KEEP_MAX:
+            return self.pack(value) if _holds_buffer(value) else data
+        data = bytes(data)
+        packer.reset()
+        self._whole = packer
+        if (0xC4 in data or 0xC5 in data or 0xC6 in data) and _holds_buffer(value):
+            return self.pack(value)
         return data
 
     def hole_index(self, obj: Any) -> int | None:

@@ -8,7 +8,7 @@ and its run. Both work on one task run and its direct edges; ``step`` calls them
 from collections.abc import Callable
 from typing import Any
 
-from weft.core.binding import bind, scope_result
+from weft.core.binding import bind_inputs, scope_result
 from weft.core.changes import Cause, MapExpanded, RunChanged
 from weft.core.commands import Prepare, Stop
 from weft.core.events import RUN_ENDS
@@ -125,7 +125,7 @@ def open_scope(turn: Turn, task: Task, call: GroupCall) -> None:
         _close_scope(turn, task, scope)
         return
     for made in scope.tasks:
-        if made.node.role is not Role.EXIT and (not made.counts or not made.counts.total):
+        if made.node.role is not Role.EXIT and needs_nothing(made):
             consider(turn, made)
     check_scope(turn, task, scope)
 
@@ -134,7 +134,7 @@ def install_scope(task: Task, call: GroupCall) -> Scope:
     """Make the task runs of a group's nodes, all pending."""
     run = task.run
     plan = run.plan_of(call.group)
-    params = {name: bind(source, task) for name, source in task.inputs.items()}
+    params = bind_inputs(task)
     for parameter in plan.group.params:
         if parameter.name not in params and parameter.default is not None:
             params[parameter.name] = Plain(parameter.default)
@@ -152,6 +152,11 @@ def install_scope(task: Task, call: GroupCall) -> Scope:
         scope.tasks.append(made)
         run.tasks[made.idx] = made
     return scope
+
+
+def needs_nothing(task: Task) -> bool:
+    """Whether a node of a group can start with it."""
+    return task.counts is None or not task.counts.total or task.node.rule is TriggerRule.ALWAYS
 
 
 def depth_of(task: Task) -> int:
@@ -466,7 +471,7 @@ def check_scope(turn: Turn, owner: Task, scope: Scope) -> None:
                 cancel(turn, task, Cause.SCOPE_ENDED)
         for at in scope.plan.exits:
             task = scope.tasks[at]
-            if task.counts is not None and not task.counts.total:
+            if needs_nothing(task):
                 consider(turn, task)
     if scope.closing and scope.exits_open == 0 and scope.daemons == 0:
         _close_scope(turn, owner, scope)
@@ -603,6 +608,15 @@ def forget_failures(turn: Turn, task: Task) -> None:
             forget_call(turn, call, Cause.RETRY)
 
 
+def forget_journal(turn: Turn, flow: Flow, cause: Cause) -> None:
+    """Clear all of a flow's calls, because it is made again with other arguments."""
+    for call in flow.calls.values():
+        if call.state in TERMINAL:
+            forget_call(turn, call, cause)
+        if isinstance(call.body, Flow):
+            forget_journal(turn, call.body, cause)
+
+
 def forget_call(turn: Turn, call: Task, cause: Cause) -> None:
     """Clear a call that ended, so that it is made anew when the flow calls it again."""
     parent = call.parent
@@ -615,6 +629,8 @@ def forget_call(turn: Turn, call: Task, cause: Cause) -> None:
     call.forgotten = True
     call.prepared = call.checked = False
     parent.body.open += 1
+    # A flow keeps its own journal: made again with the same arguments, it is replayed up to what failed.
+    forget_failures(turn, call)
 
 
 # --- stopping ---------------------------------------------------------------------------------------------
@@ -697,6 +713,7 @@ def forget_run(turn: Turn, run: Run) -> None:
     state = turn.state
     state.runs.pop(run.id, None)
     prefixes = (f"run:{run.id}", f"scope:{run.id}/")
-    for table in (state.used, state.maxima):
+    tables: tuple[dict[str, Any], ...] = (state.used, state.maxima, state.parked)
+    for table in tables:
         for key in [key for key in table if key == prefixes[0] or key.startswith(prefixes[1])]:
             del table[key]

@@ -66,3 +66,10 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 Command = Start | Stop | Prepare | Accepted | Refused
+
+
+def run_of(command: Command) -> int:
+    """The run that a command is about."""
+    if isinstance(command, Start):
+        return command.attempt.id[0]
+    return command.id[0] if isinstance(command, Stop) else command.run

@@ -30,14 +30,14 @@ GROUPS_AT_ONCE = 256
 
 def dispatch(turn: Turn) -> None:
     """Start all that is ready and has room."""
-    state = turn.state
-    while turn.freed:
-        wake(turn, turn.freed.popleft())
-    for name, queue in state.queues.items():
-        if queue:
-            _drain(turn, name, queue)
-    while turn.freed:
-        wake(turn, turn.freed.popleft())
+    while True:
+        while turn.freed:
+            wake(turn, turn.freed.popleft())
+        for name, queue in turn.state.queues.items():
+            if queue:
+                _drain(turn, name, queue)
+        if not turn.freed:
+            return
 
 
 def _drain(turn: Turn, name: str, queue: list[tuple[int, int, Task]]) -> None:
@@ -64,6 +64,8 @@ def _drain(turn: Turn, name: str, queue: list[tuple[int, int, Task]]) -> None:
             if body.queued:
                 body.queued = False
                 _start_items(turn, task, body, min(CHUNK, limit - inflight[name]))
+            else:
+                _woken(turn, task)
         elif task.queued:
             task.queued = False
             missing = _missing(turn, task)
@@ -72,6 +74,8 @@ def _drain(turn: Turn, name: str, queue: list[tuple[int, int, Task]]) -> None:
             else:
                 start(turn, task)
                 _woken(turn, task)
+        else:
+            _woken(turn, task)  # It ended while it stood here: the next one may be served.
 
 
 def _refuse(turn: Turn, name: str, queue: list[tuple[int, int, Task]]) -> None:
@@ -192,6 +196,13 @@ def _woken(turn: Turn, task: Task) -> None:
     if holder.woken_by:
         turn.freed.append(holder.woken_by)
         holder.woken_by = ""
+
+
+def leave_queue(turn: Turn, task: Task) -> None:
+    """Let a task run's place in a queue count no more."""
+    holder = task.body if isinstance(task.body, Map) else task
+    holder.queued = False
+    _woken(turn, task)
 
 
 def _start_items(turn: Turn, owner: Task, body: Map, room: int) -> None:

@@ -45,6 +45,12 @@ class Restored(msgspec.Struct, frozen=True):
     inline: bool = False
 
 
+class Dropped(msgspec.Struct, frozen=True):
+    """Another engine owns the run now: forget it, and let others have the slots that it held here."""
+
+    run: int
+
+
 class Called(msgspec.Struct, frozen=True):
     """A flow called a task, a flow, a dag, a wait, or marked a value.
 
@@ -181,6 +187,7 @@ class Tick(msgspec.Struct, frozen=True):
 Event = (
     Submitted
     | Restored
+    | Dropped
     | Called
     | Prepared
     | Sent

@@ -6,13 +6,17 @@ a retry, a suspension) each call is looked up instead of made, and answered from
 call that differs from what the journal holds at its place, in name, key or arguments, is refused as
 ``NonDeterminism``: the code no longer does what was recorded.
 
+A call that was cleared (by a person, or because its flow is retried after it failed) is made again, and may
+come to another end. From its place on the flow is free to do something else: a call that differs there is
+made again too, and what is no longer called is left alone.
+
 The journal is not the cache: it is never shared between runs, and never expires.
 """
 
 import msgspec
 
-from weft.core.advance import install_map, ready_call
-from weft.core.changes import Cause, MapExpanded
+from weft.core.advance import forget_call, forget_journal, install_map, ready_call
+from weft.core.changes import Cause, MapExpanded, TaskRemade
 from weft.core.commands import Accepted, Item, Refused
 from weft.core.events import Called
 from weft.core.state import CODES, Flow, Map, Run, Task
@@ -49,7 +53,11 @@ def called(turn: Turn, event: Called) -> None:
         event = msgspec.structs.replace(event, ordinal=-1)
     if event.ordinal >= 0 and event.ordinal < len(flow.journal):
         recorded = flow.journal[event.ordinal]
-        if recorded.key.rpartition("/")[2] != event.key:
+        if recorded is known or event.ordinal > flow.anew:
+            pass
+        elif recorded.forgotten:
+            flow.anew = event.ordinal
+        else:
             _refuse(
                 turn,
                 event,
@@ -82,8 +90,7 @@ def _accept(turn: Turn, run: Run, parent: Task, flow: Flow, event: Called) -> No
     task.node_ref = turn.intern(run, node, event.digest)
     run.tasks[task.idx] = task
     flow.calls[event.key] = task
-    if event.ordinal >= 0:
-        flow.journal.append(task)
+    _place(flow, task)
     flow.open += 1
     turn.introduce(task)
     base = _expand_now(turn, run, task, event)
@@ -92,6 +99,16 @@ def _accept(turn: Turn, run: Run, parent: Task, flow: Flow, event: Called) -> No
         link(task)
         if task.unmet == 0:
             ready_call(turn, task)
+
+
+def _place(flow: Flow, task: Task) -> None:
+    """Put a call in its place in the journal; one that is no longer called gives way."""
+    if task.ordinal < 0:
+        return
+    if task.ordinal < len(flow.journal):
+        flow.journal[task.ordinal] = task
+    else:
+        flow.journal.append(task)
 
 
 def _expand_now(turn: Turn, run: Run, task: Task, event: Called) -> int:
@@ -155,7 +172,11 @@ def _replay(turn: Turn, run: Run, task: Task, event: Called) -> None:
     if task.forgotten:
         _remake(turn, run, task, event)
         return
-    if task.fingerprint != event.fingerprint or task.name != (event.node.name or event.node.key):
+    if not _same(task, event):
+        if task.state in TERMINAL and _may_differ(task, event):
+            forget_call(turn, task, Cause.RETRY)
+            _remake(turn, run, task, event)
+            return
         _refuse(
             turn,
             event,
@@ -191,9 +212,33 @@ def _replay(turn: Turn, run: Run, task: Task, event: Called) -> None:
     )
 
 
+def _same(task: Task, event: Called) -> bool:
+    return task.fingerprint == event.fingerprint and task.name == (event.node.name or event.node.key)
+
+
+def _may_differ(task: Task, event: Called) -> bool:
+    """Whether the call comes after one that was made again."""
+    flow = task.parent.body if task.parent is not None else None
+    assert isinstance(flow, Flow)
+    if event.ordinal >= 0:
+        return event.ordinal > flow.anew
+    return flow.anew < len(flow.journal) and flow.journal[flow.anew].idx < task.idx
+
+
 def _remake(turn: Turn, run: Run, task: Task, event: Called) -> None:
     """Make a cleared call again, perhaps with other arguments and newer code."""
+    flow = task.parent.body if task.parent is not None else None
+    assert isinstance(flow, Flow)
+    same = _same(task, event)
+    if not same and isinstance(task.body, Flow):
+        forget_journal(turn, task.body, Cause.RETRY)
+    elif not isinstance(task.body, Flow):
+        task.body = None
+    was = (task.name, task.node_ref, task.ordinal, task.fingerprint, task.inputs)
     task.forgotten = False
+    task.ordinal = event.ordinal
+    _place(flow, task)
+    flow.anew = min(flow.anew, _place_of(flow, task))
     task.node = event.node
     task.traits = run.traits_of(event.node)
     task.node_ref = turn.intern(run, event.node, event.digest)
@@ -202,11 +247,29 @@ def _remake(turn: Turn, run: Run, task: Task, event: Called) -> None:
     task.inline = event.inline
     task.result = event.result
     task.error = None
-    task.body = None
-    turn.introduce(task)
+    if was != (task.name, task.node_ref, task.ordinal, task.fingerprint, task.inputs):
+        turn.changes.append(
+            TaskRemade(
+                run.id,
+                task.idx,
+                task.name,
+                turn.now,
+                task.node_ref,
+                task.ordinal,
+                task.fingerprint,
+                task.inputs,
+            )
+        )
     base = _expand_now(turn, run, task, event)
     turn.commands.append(Accepted(event.token, run.id, task.idx, base=base, count=len(event.items or ())))
     if task.state is _T.PENDING:
         link(task)
         if task.unmet == 0:
             ready_call(turn, task)
+
+
+def _place_of(flow: Flow, task: Task) -> int:
+    """Its place in the journal; of a call with a key of its own, that of the next one recorded after it."""
+    if task.ordinal >= 0:
+        return task.ordinal
+    return next((at for at, call in enumerate(flow.journal) if call.idx > task.idx), len(flow.journal)) - 1

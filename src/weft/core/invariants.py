@@ -81,8 +81,10 @@ class Check:
             for _, _, task in queue:
                 if room and _stands(task) and task.run.id in state.runs:
                     _broken("I3", f"executor {name!r} has room, and this one is not started", task)
+        woken = {_holder(task).woken_by for queue in state.queues.values() for _, _, task in queue}
         for key, parked in state.parked.items():
-            if key.startswith("rate:") or state.used.get(key, 0) > 0:
+            # Who was woken for the limit wakes the next one when its turn comes.
+            if key.startswith("rate:") or state.used.get(key, 0) > 0 or state.slots(key) < 1 or key in woken:
                 continue
             for _, _, task in parked:
                 if _stands(task) and task.run.id in state.runs and id(task) not in self.queued:
@@ -271,7 +273,11 @@ class Check:
 
 def _stands(task: Task) -> bool:
     """Whether a place in a queue still counts: places are given up by clearing a flag."""
-    return task.body.queued if isinstance(task.body, Map) else task.queued
+    return _holder(task).queued
+
+
+def _holder(task: Task) -> Task | Map:
+    return task.body if isinstance(task.body, Map) else task
 
 
 def _broken(invariant: str, what: str, task: Task | None = None) -> NoReturn:

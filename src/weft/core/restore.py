@@ -19,13 +19,15 @@ from weft.core.changes import Cause, RunAdded, RunChanged
 from weft.core.dispatch import limits_of, make_item, note_maxima
 from weft.core.events import RUN_ENDS, Restored
 from weft.core.flows import link
-from weft.core.state import CODE, Flow, Map, Run, Scope, Task
+from weft.core.state import CODE, NEVER, Flow, Map, Run, Scope, Task
 from weft.core.turn import Turn, executor_of
 from weft.core.waits import resume_wait
 from weft.model.calls import GroupCall
 from weft.model.graph import HookOn, Role
+from weft.model.inputs import Const
 from weft.model.rows import RunRow, TaskRow
 from weft.model.states import LIVE, TERMINAL, RunState, TaskState
+from weft.model.values import Plain
 
 _T = TaskState
 
@@ -51,6 +53,7 @@ class Restoration:
         self.unfinished: list[Task] = []
         self.scopes: list[Task] = []
         self.open_maps: list[Task] = []
+        self.causes: dict[int, str] = {}
 
     def go(self) -> None:
         """Rebuild, then resume."""
@@ -102,6 +105,8 @@ class Restoration:
 
     def _apply(self, task: Task, row: TaskRow) -> None:
         task.added = True
+        if task.node.daemon:
+            self.causes[task.idx] = row.cause
         task.state = row.state
         task.attempt = row.attempt
         task.generation = row.generation
@@ -112,6 +117,9 @@ class Restoration:
         task.wait = row.wait
         task.chosen = row.chosen
         task.first_at = row.first_at
+        if row.inputs and row.kind not in ("call", "hook"):
+            given = row.inputs.items()
+            task.bound = {name: Plain(each.value) for name, each in given if isinstance(each, Const)}
         task.forgotten = row.kind == "call" and row.state is _T.PENDING and row.generation > 0
 
     def _build(self, top: Task) -> None:
@@ -148,7 +156,9 @@ class Restoration:
         spread = self.maps.get(task.idx)
         if spread is None or spread.generation != task.generation or task.state is _T.PENDING:
             return []
-        items = self.event.items.get(task.idx, ())
+        # The items of a graph's own constant map are in the graph only.
+        fixed = task.node.map.fixed if task.node.map is not None else None
+        items = self.event.items.get(task.idx, fixed or ())
         body = install_map(self.run, task, items, spread.base)
         live: list[Task] = []
         for row in self.rows.get(task.idx, ()):
@@ -207,7 +217,12 @@ class Restoration:
             if call.state not in TERMINAL:
                 flow.open += 1
             made.append(call)
-        flow.journal = sorted((call for call in made if call.ordinal >= 0), key=lambda call: call.ordinal)
+        # In order of index, so that of two calls at one place the later one is found there.
+        places = {call.ordinal: call for call in made if call.ordinal >= 0}
+        flow.journal = [places[at] for at in sorted(places)]
+        flow.anew = min(
+            (call.ordinal for call in made if call.generation and call.ordinal >= 0), default=NEVER
+        )
         return made
 
     def _hooks(self) -> None:
@@ -258,22 +273,33 @@ class Restoration:
                         consider(self.turn, scope.tasks[at])
                 check_scope(self.turn, owner, scope)
 
-    @staticmethod
-    def _count(scope: Scope) -> None:
+    def _count(self, scope: Scope) -> None:
         for task in scope.tasks:
-            if task.state not in TERMINAL:
+            ended = task.state in TERMINAL
+            if task.node.daemon:
+                task.daemon_up = self._was_up(task)
+            if not ended and not task.daemon_up:
                 continue
             if task.node.role is Role.EXIT:
                 scope.exits_open -= 1
             else:
                 scope.open -= 1
-                note_outcome(scope, task)
+                scope.daemons += not ended
+                if not task.daemon_up:
+                    note_outcome(scope, task)
+            state = _T.SUCCEEDED if task.daemon_up else task.state
             for at in scope.plan.down[task.pos]:
                 counts = scope.tasks[at].counts
                 assert counts is not None
-                counts.add(task.state, setup=task.node.role is Role.SETUP)
+                counts.add(state, setup=task.node.role is Role.SETUP)
         if scope.open == 0:
             scope.closing = True
+
+    def _was_up(self, daemon: Task) -> bool:
+        """Whether a daemon counts as done: it runs still, or was stopped because its group had ended."""
+        if daemon.state is _T.RUNNING:
+            return daemon.id in self.event.alive
+        return daemon.state in TERMINAL and self.causes.get(daemon.idx) == Cause.SCOPE_ENDED
 
     def _resume_task(self, task: Task) -> None:
         turn, state = self.turn, task.state

@@ -28,6 +28,9 @@ FLOW = "flow"
 
 UNBOUNDED = frozenset({INLINE, FLOW})
 
+NEVER = 1 << 60
+"""A place that no journal reaches."""
+
 
 class Scope:
     """An instance of a group.
@@ -98,13 +101,18 @@ class Map:
 
 
 class Flow:
-    """A flow's journal: its calls by key, and in the order they were made; ``open`` have not ended."""
+    """A flow's journal: its calls by key, and in the order they were made; ``open`` have not ended.
 
-    __slots__ = ("calls", "closing", "journal", "open", "waits_for")
+    ``anew`` is the first place at which a call was made again after it was cleared. What follows it may
+    differ from what was recorded, because the call may have come to another end.
+    """
+
+    __slots__ = ("anew", "calls", "closing", "journal", "open", "waits_for")
 
     def __init__(self) -> None:
         self.calls: dict[str, Task] = {}
         self.journal: list[Task] = []
+        self.anew = NEVER
         self.open = 0
         self.closing: Ended | None = None
         self.waits_for: set[int] | None = None

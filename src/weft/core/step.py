@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from heapq import heappop
 from typing import Any
 
+from msgspec.structs import replace
+
 from weft.core.advance import (
     activate,
     again,
@@ -19,17 +21,19 @@ from weft.core.advance import (
     end_flow,
     expand,
     fail,
+    forget_run,
     propagate,
 )
 from weft.core.changes import Cached, Cause, Change, RunChanged, Showed, Signalled
 from weft.core.commands import Command, Stop
-from weft.core.dispatch import dispatch, wake
+from weft.core.dispatch import dispatch, leave_queue, wake
 from weft.core.events import (
     Answered,
     Called,
     CancelRun,
     CancelTask,
     CapacityChanged,
+    Dropped,
     Event,
     Mark,
     PauseRun,
@@ -106,6 +110,15 @@ def _restored(turn: Turn, event: Restored) -> None:
     restore(turn, event)
 
 
+def _dropped(turn: Turn, event: Dropped) -> None:
+    run = turn.state.runs.get(event.run)
+    if run is not None:
+        for task in run.tasks.values():
+            turn.release(task)
+            leave_queue(turn, task)
+        forget_run(turn, run)
+
+
 def _cancel_run(turn: Turn, event: CancelRun) -> None:
     run = turn.state.runs.get(event.run)
     if run is None or (run.cancelling and not event.force):
@@ -142,7 +155,7 @@ def _go_on(turn: Turn, run: Run, cause: Cause) -> None:
     turn.changes.append(RunChanged(run.id, run.state, turn.now, cause))
     held, run.held = run.held, []
     for task in held:
-        if isinstance(task.body, Map):
+        if isinstance(task.body, Map) and task.state is _T.RUNNING:
             turn.enqueue(task)
         else:
             turn.ready.append(task)
@@ -194,10 +207,12 @@ def _ended(turn: Turn, event: Ended) -> None:
     elif state is _T.LOST:
         _lost(turn, task, event, facts)
     elif state is _T.WAITING and event.wait is not None:
-        if task.cancelling is not None:
-            turn.finish(task, _T.CANCELLED, task.cancelling, **facts)
-        else:
+        if task.cancelling is None:
             begin_wait(turn, task, event.wait, **facts)
+        elif isinstance(body, Flow):
+            _flow_returned(turn, task, body, replace(event, state=_T.CANCELLED))
+        else:
+            turn.finish(task, _T.CANCELLED, task.cancelling, **facts)
     elif task.daemon_up and task.cancelling is Cause.SCOPE_ENDED:
         turn.finish(task, _T.SUCCEEDED, Cause.SCOPE_ENDED, **facts)
     else:
@@ -249,6 +264,13 @@ def _unknown_choices(task: Task, chosen: tuple[str, ...]) -> ErrorInfo | None:
 
 def _lost(turn: Turn, task: Task, event: Ended, facts: dict[str, Any]) -> None:
     run = task.run
+    retry = task.node.retry
+    given_up = task.losts >= (3 if retry is None else retry.lost_limit)
+    body = task.body
+    if isinstance(body, Flow) and body.open and (given_up or task.cancelling is not None):
+        state = _T.FAILED if task.cancelling is None else _T.CANCELLED
+        _flow_returned(turn, task, body, replace(event, state=state, retry=False))
+        return
     turn.release(task)
     if task.cancelling is not None:
         turn.finish(task, _T.CANCELLED, task.cancelling, error=event.error, **facts)
@@ -258,8 +280,7 @@ def _lost(turn: Turn, task: Task, event: Ended, facts: dict[str, Any]) -> None:
         run.held.append(task)
         return
     task.losts += 1
-    retry = task.node.retry
-    if task.losts <= (3 if retry is None else retry.lost_limit):
+    if not given_up:
         turn.enqueue(task)
     else:
         fail(turn, task, Cause.WORKER_DIED, event.error, **facts)
@@ -269,11 +290,8 @@ def _flow_returned(turn: Turn, task: Task, flow: Flow, event: Ended) -> None:
     """A flow's body is over: its calls end first, then the flow."""
     flow.closing = event
     for call in list(flow.calls.values()):
-        if call.forgotten:
-            call.forgotten = False
-            turn.finish(call, _T.CANCELLED, Cause.SCOPE_ENDED)
-        else:
-            cancel(turn, call, Cause.SCOPE_ENDED)
+        call.forgotten = False
+        cancel(turn, call, Cause.SCOPE_ENDED)
     if flow.open == 0 and flow.closing is not None:
         end_flow(turn, task, flow)
 
@@ -405,6 +423,7 @@ _TIMERS: dict[str, Callable[[Turn, Task, int], None]] = {
 _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     Submitted: _submitted,
     Restored: _restored,
+    Dropped: _dropped,
     Called: called,
     Prepared: _prepared,
     Sent: _sent,

@@ -4,7 +4,8 @@ A task run::
 
     pending --> ready --> queued --> running --> succeeded | failed | cancelled
        |          |                     |
-       |          +--> cached           +--> retrying --> ready      (its policy tries again)
+       |          +--> cached           +--> cached                 (its outputs were there already)
+       |                                +--> retrying --> ready      (its policy tries again)
        +--> skipped | upstream_failed   +--> waiting  --> ready      (timer, event, answer, poke: no worker)
                                         +--> lost     --> ready      (its worker died)
 
@@ -32,8 +33,8 @@ TASK: dict[TaskState, frozenset[TaskState]] = {
         {_T.READY, _T.QUEUED, _T.RUNNING, _T.WAITING, _T.CACHED, _T.UPSTREAM_FAILED, *_ANY_END}
     ),
     _T.READY: frozenset({_T.QUEUED, _T.RUNNING, _T.WAITING, _T.CACHED, _T.PENDING, *_ANY_END}),
-    _T.QUEUED: frozenset({_T.RUNNING, _T.RETRYING, _T.WAITING, _T.LOST, *_ANY_END}),
-    _T.RUNNING: frozenset({_T.RETRYING, _T.WAITING, _T.LOST, _T.PENDING, *_ANY_END}),
+    _T.QUEUED: frozenset({_T.RUNNING, _T.RETRYING, _T.WAITING, _T.LOST, _T.CACHED, *_ANY_END}),
+    _T.RUNNING: frozenset({_T.RETRYING, _T.WAITING, _T.LOST, _T.PENDING, _T.CACHED, *_ANY_END}),
     _T.WAITING: frozenset({_T.READY, _T.QUEUED, _T.RUNNING, _T.PENDING, *_ANY_END}),
     _T.RETRYING: frozenset({_T.READY, _T.QUEUED, _T.RUNNING, _T.CACHED, _T.PENDING, _T.WAITING, *_ANY_END}),
     _T.LOST: frozenset({_T.READY, _T.QUEUED, _T.RUNNING, _T.RETRYING, _T.PENDING, *_ANY_END}),

@@ -19,8 +19,9 @@ from weft.core.transitions import TASK, check_task
 from weft.model.calls import GroupCall
 from weft.model.errors import ErrorInfo
 from weft.model.graph import HookOn, Node
+from weft.model.inputs import Const
 from weft.model.states import RunState, TaskState
-from weft.model.values import Result
+from weft.model.values import Plain, Result
 
 _PENDING, _READY = TaskState.PENDING, TaskState.READY
 PAUSED = RunState.PAUSED
@@ -53,6 +54,10 @@ class Turn:
         task.added = True
         item = task.kind == "item"
         call = task.kind == "call" or task.kind == "hook"
+        inputs = task.inputs if call else {}
+        if task.bound and isinstance(task.node.call, GroupCall):
+            # What its nodes read for as long as it is open cannot be evaluated anew after a crash.
+            inputs = inputs | {name: Const(each.result) for name, each in task.bound.items() if type(each) is Plain}
         self.changes.append(
             TaskAdded(
                 task.run.id,
@@ -66,7 +71,7 @@ class Turn:
                 task.map_index,
                 task.ordinal,
                 task.fingerprint,
-                task.inputs if call else {},
+                inputs,
             )
         )
 
@@ -109,6 +114,11 @@ class Turn:
             error = ErrorInfo("weft.TaskTimeout", "not done within its time", "W2001")
         task.result = result
         task.error = error
+        holder = task.body if isinstance(task.body, Map) else task
+        if holder.woken_by:
+            # It was woken for a slot that it no longer needs: the next one parked there gets its turn.
+            self.freed.append(holder.woken_by)
+            holder.woken_by = ""
         if result is not None:
             extra["result"] = result
         if error is not None:

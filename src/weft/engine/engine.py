@@ -14,12 +14,13 @@ import msgspec
 
 from weft.artifacts.artifacts import Artifacts
 from weft.core.changes import Change, MapExpanded, RunAdded, TaskChanged
-from weft.core.commands import Accepted, Command, Prepare, Refused, Start, Stop
+from weft.core.commands import Accepted, Command, Prepare, Refused, Start, Stop, run_of
 from weft.core.events import (
     Answered,
     Called,
     CancelRun,
     CapacityChanged,
+    Dropped,
     Event,
     PauseRun,
     ResumeRun,
@@ -27,11 +28,11 @@ from weft.core.events import (
     Submitted,
     Tick,
 )
-from weft.core.state import FLOW, INLINE, State
+from weft.core.state import FLOW, INLINE, Run, State
 from weft.core.step import step_all
 from weft.engine.clock import Clock, SystemClock, entropy
 from weft.engine.preparing import Evaluator, Preparer
-from weft.engine.recovery import holds, restored, shows
+from weft.engine.recovery import holds, restored, root_end, shows
 from weft.engine.watchers import Watchers
 from weft.executors.protocol import Executor
 from weft.model.attempts import Attempt, Ended, Report
@@ -118,6 +119,8 @@ class Engine:
         self._ids_lock = threading.Lock()
         self._ids = iter(range(0))
         self._beat_at = 0.0
+        self._leased_until = 0.0
+        self._asleep_until = 0.0
         self._epochs: dict[int, int] = {}
         self.id = 0
 
@@ -136,6 +139,7 @@ class Engine:
             expires_at=now + self._lease_s,
         )
         self._beat_at = now + self._lease_s / 3
+        self._leased_until = now + self._lease_s
         for executor in self.executors.values():
             executor.start(self.report)
 
@@ -171,30 +175,46 @@ class Engine:
         Raises:
             StoreError: It could not be made so.
         """
-        run, uid, digest = self._new_run(request.graph)
-        facts = {"executor": self.default, **request.facts}
-        added = RunAdded(
-            run,
-            uid,
-            request.graph.workflow,
-            digest,
-            self.clock.now(),
-            request.graph.dialect,
-            request.params,
-            request.tags,
-            request.project,
-            request.key,
-            facts=facts,
-        )
-        pending = Pending(run, 0, carry_out)
-        pending.uid = uid
-        self.watchers.add(pending)
-        self._epochs[run] = 1
-        self.post(Submitted(added, request.graph, 1, request.inline))
-        pending.wait(lambda: pending.accepted)
-        if pending.halted is not None:
-            raise pending.halted
-        return pending
+        return self.submit_all((request,), carry_out=carry_out)[0]
+
+    def submit_all(
+        self, requests: Sequence[RunRequest], *, carry_out: Callable[[Attempt], None] | None = None
+    ) -> list[Pending]:
+        """Accept several runs in one transaction; when this returns they are durable.
+
+        Raises:
+            StoreError: They could not be made so.
+        """
+        handles: list[Pending] = []
+        events: list[Event] = []
+        for request in requests:
+            run, uid, digest = self._new_run(request.graph)
+            added = RunAdded(
+                run,
+                uid,
+                request.graph.workflow,
+                digest,
+                self.clock.now(),
+                request.graph.dialect,
+                request.params,
+                request.tags,
+                request.project,
+                request.key,
+                facts={"executor": self.default, **request.facts},
+            )
+            pending = Pending(run, 0, carry_out)
+            pending.uid = uid
+            self.watchers.add(pending)
+            self._epochs[run] = 1
+            handles.append(pending)
+            events.append(Submitted(added, request.graph, 1, request.inline))
+        self._inbox.extend(events)
+        self.pump()
+        for pending in handles:
+            pending.wait(lambda pending=pending: pending.accepted)  # type: ignore[misc]  # mypy cannot infer a default's type
+            if pending.halted is not None:
+                raise pending.halted
+        return handles
 
     def call(
         self, make: Callable[[int], Called], *, carry_out: Callable[[Attempt], None] | None = None
@@ -262,12 +282,18 @@ class Engine:
                 resume=resume,
                 inline=run in inline,
             )
-            self._epochs[run] = epoch
             pending = handles[run] = Pending(run, 0, carry_out)
             pending.uid = event.snapshot.run.uid
             pending.accepted = True
-            self.watchers.add(pending)
-            self.post(event)
+            pending.settled = root_end(event.snapshot)
+            if pending.settled is None:
+                self.watchers.add(pending)
+            with self._turning:
+                # What this engine still remembers of the run is from before another one owned it.
+                self._drop(run)
+                self._epochs[run] = epoch
+                self._inbox.append(event)
+            self.pump()
         return handles
 
     def busy(self, run: int) -> bool:
@@ -332,10 +358,14 @@ class Engine:
             return False
         try:
             changes, commands = step_all(self.state, events, now)
-            if changes:
-                self._commit(changes)
+            if changes and (refused := self._commit(changes)):
+                changes = [change for change in changes if change.run not in refused]
+                commands = [command for command in commands if run_of(command) not in refused]
             self._publish(changes, commands)
             self._perform(commands, now)
+            due = self.state.next_due()
+            if due is not None and due < self._asleep_until:
+                self._wake.set()  # The engine's own thread sleeps past a timer that is new.
         except WeftError as exc:
             self._halt(exc)
         except BaseException as exc:
@@ -351,8 +381,8 @@ class Engine:
                 self._capacities[name] = limit
                 events.append(CapacityChanged(name, limit))
 
-    def _commit(self, changes: list[Change]) -> None:
-        """Make a step durable, and take out of it what other engines own by now."""
+    def _commit(self, changes: list[Change]) -> frozenset[int]:
+        """Make a step durable. Returns the runs that are another engine's by now, and were left out."""
         touched = {change.run for change in changes}
         runs = self.state.runs
         epochs = {run: self._epochs[run] for run in touched}
@@ -381,7 +411,7 @@ class Engine:
                 self._epochs.pop(run, None)
         if refused:
             self._lost_ownership(refused)
-            changes[:] = [change for change in changes if change.run not in refused]
+        return refused
 
     def _publish(self, changes: list[Change], commands: list[Command]) -> None:
         """Tell whoever waits, and whoever listens."""
@@ -439,23 +469,32 @@ class Engine:
 
     # --- trouble ------------------------------------------------------------------------------------------
 
-    def _lost_ownership(self, refused: frozenset[int]) -> None:
-        """Another engine owns these runs now: forget them, and stop what still runs for them here."""
+    def _lost_ownership(self, refused: Iterable[int]) -> None:
+        """Another engine owns these runs now: forget them, and tell whoever waits for them here."""
         for run in refused:
-            gone = self.state.runs.pop(run, None)
+            gone = self._drop(run)
             if gone is None:
                 continue
-            for task in gone.tasks.values():
-                if task.executor:
-                    self._stop(Stop(task.executor, task.id))
-                    self.state.inflight[task.executor] -= 1
-                    for key, slots in task.held:
-                        self.state.used[key] -= slots
             error = StaleOwner(
                 f"run {gone.uid} was taken over by another engine",
                 hint="weft runs watch shows it; it goes on there",
             )
             self.watchers.halt_run(run, error)
+
+    def _drop(self, run: int) -> Run | None:
+        """Forget a run before anything else happens, and stop what this process carries out for it."""
+        self._epochs.pop(run, None)
+        gone = self.state.runs.get(run)
+        if gone is None:
+            return None
+        for task in gone.tasks.values():
+            name = FLOWS if task.executor == FLOW else task.executor
+            executor = self.executors.get(name)
+            # Attempts that outlive this process are the new owner's.
+            if executor is not None and not executor.durable:
+                executor.cancel([task.id])
+        self._inbox.appendleft(Dropped(run))
+        return gone
 
     def _read_back(self, changes: Sequence[Change], epochs: Mapping[int, int]) -> frozenset[int] | None:
         """Nobody knows whether a commit was made: look. The runs that it refused, ``None`` if it was not."""
@@ -486,8 +525,11 @@ class Engine:
 
     def _run(self) -> None:
         while True:
-            self._wake.wait(self._patience())
+            patience_s = self._patience()
+            self._asleep_until = self.clock.now() + patience_s
+            self._wake.wait(patience_s)
             self._wake.clear()
+            self._asleep_until = 0.0
             if self._closing:
                 return
             self.beat()
@@ -513,10 +555,20 @@ class Engine:
         with self._turning:
             try:
                 self.store.heartbeat(self.id, expires_at=now + self._lease_s)
+                lapsed, self._leased_until = now >= self._leased_until, now + self._lease_s
+                if lapsed:
+                    self._lost_ownership([run for run in self.state.runs if not self._owns(run)])
             except StoreBusy:
                 self._beat_at = now + self._lease_s / 10
             except WeftError as exc:
                 self._halt(exc)
+
+    def _owns(self, run: int) -> bool:
+        try:
+            row = self.store.run_by_id(run)
+        except NotFound:
+            return False
+        return (row.owner, row.epoch) == (self.id, self._epochs.get(run))
 
     def _new_run(self, graph: Graph) -> tuple[int, str, str]:
         # Sets have no order of their own: without one, equal graphs would differ between processes.

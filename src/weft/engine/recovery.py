@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterable
 
 from weft.artifacts.artifacts import Artifacts
-from weft.artifacts.items import unpack_items
+from weft.artifacts.items import FORMAT, unpack_items
 from weft.core.changes import (
     Change,
     MapExpanded,
@@ -20,8 +20,9 @@ from weft.core.changes import (
 from weft.core.events import Restored
 from weft.executors.protocol import Executor
 from weft.model.attempts import AttemptId
-from weft.model.rows import TaskRow
-from weft.model.states import LIVE
+from weft.model.rows import Snapshot, TaskRow
+from weft.model.states import LIVE, TERMINAL
+from weft.runtime.host import Settled
 from weft.store.protocol import EngineRow, Store
 
 
@@ -47,9 +48,17 @@ def restored(
     items = {
         each.idx: unpack_items(each.items, artifacts.blobs)
         for each in snapshot.maps
-        if each.idx in open_maps and each.count
+        if each.idx in open_maps and each.count and each.items.format == FORMAT
     }
     return Restored(snapshot, epoch, items, frozenset(kept), resume, inline)
+
+
+def root_end(snapshot: Snapshot) -> Settled | None:
+    """How the run's root ended, if only its hooks are still open."""
+    for row in snapshot.tasks:
+        if row.kind == "root" and row.state in TERMINAL:
+            return Settled(row.state, row.result, row.error)
+    return None
 
 
 def shows(row: TaskRow, change: TaskChanged) -> bool:

@@ -74,12 +74,22 @@ class AsyncLane:
         """Attempts that are queued or run."""
         return len(self._entries)
 
-    def submit(self, attempts: Sequence[Attempt]) -> None:
-        """Run these."""
+    def submit(
+        self, attempts: Sequence[Attempt], *, still: Callable[[AttemptId], bool] | None = None
+    ) -> None:
+        """Run these.
+
+        Args:
+            attempts: What to run.
+            still: Asked once an attempt can be cancelled here: whether it is still to be run.
+        """
         for attempt in attempts:
             entry = _Entry(attempt)
             self._entries[attempt.id] = entry
-            self._queue.append(entry)
+            if still is None or still(attempt.id):
+                self._queue.append(entry)
+            else:
+                self._entries.pop(attempt.id, None)
         self._turn()
 
     def cancel(self, attempt_id: AttemptId, grace_s: float) -> bool:
@@ -194,9 +204,10 @@ class AsyncLane:
         ripe = time.monotonic() - ANNOUNCE_AFTER_S
         while young and (young[0].began <= ripe or young[0].attempt.id not in self._entries):
             entry = young.popleft()
-            if entry.attempt.id in self._entries:
-                started = Started(entry.attempt.id, entry.started_at, self._runner.worker)
-                self._outbox.waiting.append(started)
+            with self._lock:
+                if entry.attempt.id in self._entries:
+                    started = Started(entry.attempt.id, entry.started_at, self._runner.worker)
+                    self._outbox.waiting.append(started)
         self._outbox.flush()
         loop.announcing = bool(young)
         if young:
@@ -236,8 +247,9 @@ class AsyncLane:
         return self._runner.stopped(attempt, entry.started_at, cancel_error(), TaskState.CANCELLED)
 
     def _answer(self, entry: _Entry, ended: Ended) -> None:
-        if self._entries.pop(entry.attempt.id, None) is not None:
-            self._outbox.waiting.append(ended)
+        with self._lock:  # So that nothing is announced after its end.
+            if self._entries.pop(entry.attempt.id, None) is not None:
+                self._outbox.waiting.append(ended)
 
     def _due(self, at: float, attempt_id: AttemptId) -> None:
         at += _WATCH_MARGIN_S

@@ -183,10 +183,11 @@ class ThreadExecutor:
         """Stop everything; what does not end within ``grace_s`` is reported as lost and left behind."""
         if self._closing:
             return
-        self._closing = True
         give_up_at = time.monotonic() + grace_s
+        with self._lock:
+            self._closing = True
+            busy = [*self._slots, *self._flow_slots.values()]
         self.cancel(list(self._queued))
-        busy = [*self._slots, *self._flow_slots.values()]
         self.cancel([attempt.id for slot in busy if (attempt := slot.attempt)], grace_s=grace_s + 60.0)
         if self._lane is not None:
             self._lane.close(grace_s)
@@ -238,7 +239,8 @@ class ThreadExecutor:
         return True
 
     def _hire(self, count: int) -> None:
-        for _ in range(count):
+        """Start threads. With the lock held, so that ``close`` meets none that has not begun."""
+        for _ in range(0 if self._closing else count):
             slot = Slot()
             slot.thread = threading.Thread(target=self._work, args=(slot,), name="weft-task", daemon=True)
             self._slots.append(slot)
@@ -262,7 +264,9 @@ class ThreadExecutor:
             if ended is None:
                 continue
             took = ended.ended_at - ended.started_at
-            self._average_s += (took - self._average_s) * 0.1
+            # One attempt that the system put aside for a while says little about the others.
+            average_s = self._average_s
+            self._average_s = average_s + (min(took, average_s * 8 + 1e-6) - average_s) * 0.1
             if not waiting:
                 self._oldest_s = ended.ended_at
             waiting.append(ended)
@@ -277,7 +281,7 @@ class ThreadExecutor:
     def _carry(self, slot: Slot, attempt: Attempt) -> Ended | None:
         """Run one attempt; ``None`` if someone else answers it."""
         ended: Ended | None = None
-        ours = False
+        ours = for_loop = False
         try:
             slot.occupy(attempt)
             if slot.deadline is not None:
@@ -287,15 +291,22 @@ class ThreadExecutor:
             if ours:
                 ended = self.runner.run_sync(attempt)
                 if ended is None:
-                    self._async_lane().submit([attempt])
-                    ours = False
+                    for_loop = True
+                    self._queued[attempt.id] = attempt
             slot.leave()
         except Interrupt as struck:
             # It hit in the few lines outside user code. It hits once, so the second time is undisturbed.
             slot.leave()
+            if for_loop and self._queued.pop(attempt.id, None) is None:
+                return None  # Cancelled in these lines, and answered.
             if ours and ended is None:
-                ended = self._interrupted(slot, attempt, struck)
-        return None if slot.abandoned else ended
+                return self._interrupted(slot, attempt, struck)
+        if slot.abandoned:
+            self._queued.pop(attempt.id, None)
+            return None
+        if for_loop:
+            self._async_lane().submit([attempt], still=lambda each: self._queued.pop(each, None) is not None)
+        return ended
 
     def _interrupted(self, slot: Slot, attempt: Attempt, struck: Interrupt) -> Ended:
         if isinstance(struck, TimedOut):

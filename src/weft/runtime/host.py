@@ -17,6 +17,7 @@ from weft.model.errors import ErrorInfo, UsageError, WeftError
 from weft.model.graph import Graph
 from weft.model.states import TaskState
 from weft.model.values import Result
+from weft.runtime import load
 
 
 class Settled:
@@ -195,6 +196,8 @@ def host() -> Host:
     Raises:
         UsageError: No composition root was installed.
     """
+    if load.loading():
+        raise load.Enough
     if not _opener:
         raise UsageError("there is no engine in this process", hint="import weft before calling a task")
     return _opener[0]()

@@ -6,6 +6,9 @@ import), the pickled function for one that no name leads to, the script file, th
 A script is known as ``__main__`` to the process that started it. Here it is executed once as the module
 ``__weft_main__``, as multiprocessing does with ``__mp_main__``, and each name answers for the other: a value
 whose class was pickled under either name opens in both processes.
+
+A script may call its workflow at the top, without asking whether it is the main one. Where it is only loaded
+that call must not start a run: the call ends the loading (``Enough``), and what is defined above it counts.
 """
 
 import difflib
@@ -25,6 +28,7 @@ from weft.model.errors import UnknownReference, WorkflowImportError
 from weft.model.values import Result
 
 SCRIPT = "__weft_main__"
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 class ScriptEnd(BaseException):
     """Raised where a script, executed only for its functions, starts to run its own workflow: enough is known."""
@@ -45,7 +49,18 @@ _scripts: dict[str, tuple[int, ModuleType]] = {}
 _projects: set[str] = set()
 _lock = threading.RLock()
 
+_loading: set[int] = set()
+
 sys.modules.setdefault(SCRIPT, sys.modules["__main__"])
+
+
+class Enough(BaseException):
+    """A script that is only being loaded asks to run something: it has defined what it has."""
+
+
+def loading() -> bool:
+    """Whether this thread is loading user code, which then must not run workflows."""
+    return threading.get_ident() in _loading
 
 
 def register(module: str, qualname: str, fn: Any, *, payload: Result | None = None) -> None:
@@ -88,11 +103,8 @@ def load(call: PythonCall, *, project: str = "", unpickle: Callable[[Result], An
     with _lock:
         if project:
             _add_project(project)
-        if call.file is not None:
-            module = script(call.file)
-        else:
-            module = _import(call.module)
-    return _pick(module, call)
+        found = module(call.module) if call.file is None else script(call.file)
+    return _pick(found, call)
 
 
 def refuse_while_loading() -> None:
@@ -134,9 +146,9 @@ def script(path: str) -> ModuleType:
         known = _scripts.get(path)
         if known is not None and known[0] == mtime:
             return known[1]
-        module = _execute(path)
-        _scripts[path] = mtime, module
-        return module
+        executed = _execute(path)
+        _scripts[path] = mtime, executed
+        return executed
 
 
 def _execute(path: str) -> ModuleType:
@@ -164,6 +176,8 @@ def _execute(path: str) -> ModuleType:
         if not isinstance(exc, Exception):
             raise
         raise _import_error(path, exc) from exc
+    finally:
+        _loading.discard(thread)
     main = sys.modules["__main__"]
     main.__dict__["__getattr__"] = _main_fallback
     return module
@@ -177,9 +191,23 @@ def _main_fallback(name: str) -> Any:
     raise AttributeError(f"module '__main__' has no attribute {name!r}")
 
 
-def _import(name: str) -> ModuleType:
+def module(name: str) -> ModuleType:
+    """The module of this name, imported.
+
+    Raises:
+        WorkflowImportError: It is missing (the field ``missing`` is then true) or failed.
+    """
+    thread = threading.get_ident()
+    _loading.add(thread)
     try:
         return importlib.import_module(name)
+    except Enough as exc:
+        raise WorkflowImportError(
+            "it runs a workflow while it is imported",
+            where=_last_line(exc) or name,
+            hint='put the call under: if __name__ == "__main__":',
+            module=name,
+        ) from exc
     except ModuleNotFoundError as exc:
         if exc.name is not None and (name == exc.name or name.startswith(exc.name + ".")):
             raise WorkflowImportError(
@@ -187,10 +215,13 @@ def _import(name: str) -> ModuleType:
                 where=", ".join(sys.path[:3]),
                 hint="run from the project's folder, or install the project where the worker runs",
                 module=name,
+                missing=True,
             ) from exc
         raise _import_error(name, exc) from exc
     except Exception as exc:
         raise _import_error(name, exc) from exc
+    finally:
+        _loading.discard(thread)
 
 
 def _import_error(name: str, exc: Exception) -> WorkflowImportError:
@@ -207,13 +238,17 @@ def _import_error(name: str, exc: Exception) -> WorkflowImportError:
     return WorkflowImportError(what, where=where, hint=hint, module=name)
 
 
-def _last_line(exc: Exception) -> str:
-    where = ""
+def _last_line(exc: BaseException) -> str:
+    """The last line of user code that an exception came through; of any code, if there is none."""
+    where = inner = ""
     for frame, line in traceback.walk_tb(exc.__traceback__):
         file = frame.f_code.co_filename
-        if not file.startswith("<frozen") and file != __file__:
-            where = f"{file}:{line}"
-    return where
+        if file.startswith("<frozen") or file == __file__:
+            continue
+        inner = f"{file}:{line}"
+        if not file.startswith(_OURS):
+            where = inner
+    return where or inner
 
 
 def _pick(module: ModuleType, call: PythonCall) -> Any:

@@ -221,6 +221,11 @@ class Readers:
         return connection
 
 
+def sqlite_version() -> str:
+    """Of the SQLite that the driver brings along."""
+    return apsw.sqlite_lib_version()
+
+
 def translated(exc: apsw.Error, path: Path, *, committing: bool = False) -> StoreError | InvariantViolation:
     """The driver's error as ours."""
     where = str(path)

@@ -273,9 +273,17 @@ class Simulation:
             host.engine.report([rng.choice(self.reports)])
         else:
             self._work(host)
-        while host.engine.turn():
-            check_state(host.engine.state, host.engine.coming)
+        self._turn(host)
         self._poll(host)
+
+    def _turn(self, host: Host) -> bool:
+        """Let an engine deal with what it has; whether there was anything."""
+        engine, turned = host.engine, False
+        while engine.halted is None and engine.turn():
+            turned = True
+            if engine.halted is None:
+                check_state(engine.state, engine.coming)
+        return turned
 
     def _poll(self, host: Host) -> None:
         """Let callers' threads take the attempts that they are to carry out themselves."""
@@ -512,9 +520,7 @@ class Simulation:
             for attempt in list(host.inline.values()):
                 self._go_on_inline(host, attempt)
             moved = self._answer(host) or moved
-            while engine.turn():
-                moved = True
-                check_state(engine.state, engine.coming)
+            moved = self._turn(host) or moved
             self._poll(host)
         if not moved:
             due = [each.engine.state.next_due() for each in self.hosts]

@@ -1,19 +1,21 @@
 """Values with holes, bound inputs, and errors that name what cannot be stored."""
 
 import functools
+import gc
 import io
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import artifact_classes as classes
 import pytest
 from artifact_classes import Box, Frozen, Future, Locked, Packet, Plain, Point, Slotted
 
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.blobs import FileBlobs, MemoryBlobs
+from weft.artifacts.classes import plan_for
 from weft.model import values
 from weft.model.bound import decode_bound, encode_bound
 from weft.model.errors import (
@@ -311,9 +313,13 @@ def test_a_full_disk_reaches_the_caller(tmp_path: Path, monkeypatch: pytest.Monk
         artifacts.dumps("large" * 2000)
 
 
-def test_classes_seen_once_too_often_do_not_pile_up() -> None:
-    """The cache of how classes are taken apart forgets: it keeps no class alive for ever."""
-    from weft.artifacts.classes import _plan
-
-    assert _plan.cache_info().maxsize is not None
-    assert classes.Box is Box
+def test_classes_that_come_and_go_do_not_pile_up() -> None:
+    """What is remembered about classes keeps only so many of them alive."""
+    seen = []
+    for _ in range(1100):
+        made = type("Made", (Box,), {})
+        plan_for(made)
+        seen.append(weakref.ref(made))
+    del made
+    gc.collect()
+    assert seen[0]() is None

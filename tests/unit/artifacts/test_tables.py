@@ -260,9 +260,9 @@ assert result.size >= 100_000_000
 """
 
 
-@pytest.mark.parametrize(("kind", "copies_max"), [("bytes", 0.2), ("array", 0.2)])
-def test_storing_100_mb_makes_no_copy(tmp_path: Path, kind: str, copies_max: float) -> None:
-    """Bytes and arrays go to their blob from where they are."""
+@pytest.mark.parametrize(("kind", "copies_max"), [("bytes", 0.2), ("array", 0.2), ("argument", 1.2)])
+def test_storing_100_mb_copies_little(tmp_path: Path, kind: str, copies_max: float) -> None:
+    """Bytes and arrays go to their blob from where they are; inside a call's arguments they are copied once."""
     done = subprocess.run(
         [sys.executable, "-c", _MEMORY, str(tmp_path), kind], capture_output=True, text=True, check=True
     )

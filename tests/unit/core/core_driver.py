@@ -145,6 +145,7 @@ class Driver:
         self.settled: dict[int, Outcome] = {}
         self.tokens = 0
         self.epochs: dict[int, int] = {}
+        self._advancing = False
 
     # --- events -------------------------------------------------------------------------------------------
 
@@ -204,6 +205,8 @@ class Driver:
                 self.prepares.append(command)
             elif isinstance(command, Accepted | Refused):
                 self.answers[command.token] = command
+                if isinstance(command, Accepted) and command.state is None:
+                    self.settled.pop(command.idx, None)
         self.check()
         for change in changes:
             if isinstance(change, TaskChanged) and change.state in TERMINAL:
@@ -287,12 +290,17 @@ class Driver:
     # --- flows --------------------------------------------------------------------------------------------
 
     def _advance_flows(self) -> None:
-        moved = True
-        while moved:
-            moved = False
-            for aid, running in list(self.bodies.items()):
-                if aid in self.bodies and aid in self.live and self._advance(aid, running):
-                    moved = True
+        if self._advancing:
+            return  # A step that a body caused: the loop below sees to what it let happen.
+        self._advancing = moved = True
+        try:
+            while moved:
+                moved = False
+                for aid, running in list(self.bodies.items()):
+                    if aid in self.bodies and aid in self.live and self._advance(aid, running):
+                        moved = True
+        finally:
+            self._advancing = False
 
     def _advance(self, aid: AttemptId, running: _Running) -> bool:
         """Send a body what it waits for, if that is there; act on what it yields."""
@@ -312,8 +320,6 @@ class Driver:
                     return True
                 if answer.state is not None:
                     self.settled[answer.idx] = Outcome(answer.state, answer.result, answer.error)
-                else:
-                    self.settled.pop(answer.idx, None)
                 return self._resume(aid, running, answer.idx)
             if running.awaits in self.settled:
                 send = self.settled[running.awaits]

@@ -49,7 +49,7 @@ def crashed_after(
         driver.submit(graph)
         driver.finish(behave)
     except Crash:
-        driver.crash(alive=list(driver.live) if survive else ())
+        driver.crash(alive=[aid for aid in driver.live if aid not in driver.bodies] if survive else ())
     driver.finish(behave)
     return driver
 

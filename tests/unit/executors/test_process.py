@@ -500,18 +500,17 @@ if sys.argv[3] == "closes":
         signal.pause()
     before = time.monotonic()
     rig.executor.close(grace_s=1000.0)
-    print(time.monotonic() - before)
-    os.killpg(0, signal.SIGKILL)
+    print(time.monotonic() - before, flush=True)
+    signal.pause()
 rig.submit(rig.attempt("stubborn", sys.argv[2] + "/a"), rig.attempt("hang_in_c", sys.argv[2] + "/b"))
+while not all(Path(sys.argv[2], name).exists() for name in "ab"):
+    time.sleep(0.005)
 if sys.argv[3] == "forks":
     child = os.fork()
     if child == 0:
         signal.pause()
     Path(sys.argv[2], "c").write_text(f"{child}\\n")
-if sys.argv[3] == "exits":
-    while not all(Path(sys.argv[2], name).exists() for name in "ab"):
-        time.sleep(0.005)
-else:
+if sys.argv[3] != "exits":
     threading.Event().wait()
 """
 
@@ -551,4 +550,7 @@ def run_engine(home: Path, how: str) -> Iterator["subprocess.Popen[bytes]"]:
         try:
             yield engine
         finally:
-            engine.kill()
+            try:
+                os.killpg(engine.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass

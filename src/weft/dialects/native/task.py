@@ -10,6 +10,7 @@ A decorated function stays callable. What a call means depends on where it is ma
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
@@ -79,6 +80,10 @@ class Task(Generic[P, R]):
     is_flow = False
 
     def __init__(self, fn: Callable[P, R], options: TaskOptions, *, bound: tuple[Any, ...] = ()) -> None:
+        self._wrapped: type | None = None
+        if isinstance(fn, staticmethod | classmethod):
+            self._wrapped = type(fn)
+            fn = fn.__func__
         if not callable(fn):
             raise UsageError(f"@task decorates a function, not {fn!r}")
         self.fn = fn
@@ -86,10 +91,12 @@ class Task(Generic[P, R]):
         self.name = options.get("name") or name_of(fn)
         self._bound = bound
         self._node: Node | None = None
+        self._node_for: Host | None = None
         self._digest = ""
-        self._maps: dict[tuple[Any, ...], tuple[Node, str]] = {}
+        self._mapped: tuple[Node, str] | None = None
         self._signature: inspect.Signature | None = None
         self._condition: Callable[[BaseException], bool] | None = None
+        self._is_async = _is_async(fn)
         functools.update_wrapper(self, fn, updated=())
         if not bound:
             module = getattr(fn, "__module__", None) or "__main__"
@@ -101,9 +108,13 @@ class Task(Generic[P, R]):
         return f"<{type(self).__name__} {self.name}>"
 
     def __get__(self, instance: Any, owner: type | None = None) -> Task[..., R]:
-        if instance is None:
+        if self._wrapped is classmethod:
+            instance = type(instance) if owner is None else owner
+        if instance is None or self._wrapped is staticmethod:
             return cast("Task[..., R]", self)
-        bound = type(self)(self.fn, self.options, bound=(instance,))
+        # The copy shares what is known of the task: a method costs no more than a function.
+        bound = copy.copy(self)
+        bound._bound = (instance,)
         return cast("Task[..., R]", bound)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -118,7 +129,7 @@ class Task(Generic[P, R]):
         if frame is None:
             load.refuse_while_loading()
             return self.fn(*(*self._bound, *args), **kwargs)
-        if inspect.iscoroutinefunction(self.fn):
+        if self._is_async:
             pending = self._step(frame, args, kwargs, inline=False)
             return cast(R, _awaited(Future(frame, pending, self.name)))
         pending = self._step(frame, args, kwargs, inline=self._inlines())
@@ -191,9 +202,11 @@ class Task(Generic[P, R]):
 
     def node(self, artifacts_of: Host | None = None) -> Node:
         """Its node, without inputs."""
-        if self._node is None:
+        if self._node is None or self._node_for is not artifacts_of:
             self._node = self._make_node(artifacts_of)
+            self._node_for = artifacts_of
             self._digest = digest_of(self._node)
+            self._mapped = None
         return self._node
 
     def call_of(self, artifacts_of: Host | None) -> Call:
@@ -220,7 +233,7 @@ class Task(Generic[P, R]):
             "resources": resources_of(options),
             "placement": placement_of(options),
             "tags": tuple(options.get("tags", ())),
-            "doc": options.get("doc") or inspect.getdoc(self.fn) or "",
+            "doc": options.get("doc") or inspect.cleandoc(getattr(self.fn, "__doc__", None) or ""),
             "label": options.get("label", ""),
             "branch": Branch.CHOOSE if options.get("branch") else None,
         }
@@ -321,12 +334,11 @@ class Task(Generic[P, R]):
         return pending
 
     def _map_node(self, frame: Frame) -> tuple[Node, str]:
-        known = self._maps.get(())
-        if known is None:
-            plain = self.node(frame.host)
+        plain = self.node(frame.host)
+        if self._mapped is None:
             node = _mapped(plain, MapSpec())
-            known = self._maps[()] = (node, digest_of(node))
-        return known
+            self._mapped = (node, digest_of(node))
+        return self._mapped
 
     def _columns(self, args: Any, kwargs: Any) -> tuple[list[Any], tuple[list[Any], dict[str, Any]]]:
         """The arguments to go through, and the call with holes where their items go."""
@@ -360,7 +372,7 @@ class Task(Generic[P, R]):
 
     def _run_alone(self, args: Any, kwargs: Any) -> Any:
         """A run of just this task."""
-        if inspect.iscoroutinefunction(self.fn):
+        if self._is_async:
             return self._run_alone_async(args, kwargs)
         load.refuse_while_loading()
         engine = host()
@@ -444,7 +456,7 @@ class Flow(Task[P, R]):
             ParameterError: They do not fit.
             NotSerializable: One of them cannot be stored.
         """
-        bound = self.parameters.bind(args, kwargs)
+        bound = self.parameters.bind((*self._bound, *args), kwargs)
         dumps = engine.artifacts.dumps
         params = {name: dumps(value, what=f"parameter {name!r}") for name, value in bound.items()}
         return RunRequest(self.graph(engine), params, inline=True)
@@ -497,6 +509,10 @@ def _hook_call(fn: HookFn) -> tuple[PythonCall, str]:
     load.register(module, getattr(fn, "__qualname__", name_of(fn)), fn)
     names = list(inspect.signature(fn).parameters)
     return python_call(fn), names[0] if names else "event"
+
+
+def _is_async(fn: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(type(fn).__call__)
 
 
 def _frame(what: str) -> Frame:

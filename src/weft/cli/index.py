@@ -1,0 +1,81 @@
+"""Every command by name: where it lives and what it does, in one line.
+
+This is all that ``weft --help`` needs, so that it loads none of them. A test compares each line with the
+command's own docstring.
+"""
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A command of the first level.
+
+    Attributes:
+        name: As it is typed.
+        module: The module in ``weft.cli`` whose ``app`` it is.
+        summary: What it does.
+        group: Its heading in the help.
+    """
+
+    name: str
+    module: str
+    summary: str
+    group: str
+
+
+_RUN, _LOOK, _STEER, _CARE = "Write and run", "Look", "Steer", "Care"
+
+COMMANDS = (
+    Command("run", "run", "Run a workflow and see it through.", _RUN),
+    Command("init", "init", "Write a first workflow to start from.", _RUN),
+    Command("plan", "plan", "Show what would run, and why, without running it.", _RUN),
+    Command("check", "check", "Find mistakes in workflow files before they run.", _RUN),
+    Command("runs", "runs", "List, follow, compare, resume, retry and delete runs.", _LOOK),
+    Command("tasks", "tasks", "List and show a run's task runs, and read their logs.", _LOOK),
+    Command("why", "why", "Explain why a run or one of its tasks is where it is.", _LOOK),
+    Command("send", "send", "Send an event to a run that waits for it.", _STEER),
+    Command("approve", "approve", "Say yes to a run that waits for an approval.", _STEER),
+    Command("reject", "reject", "Say no to a run that waits for an approval.", _STEER),
+    Command("verify", "verify", "Check the store's promises on what it holds.", _CARE),
+    Command("doctor", "doctor", "Check the machine, the installation and the store.", _CARE),
+    Command("config", "config", "Show the settings, and where each came from.", _CARE),
+    Command("completion", "completion", "Print a shell completion script.", _CARE),
+    Command("version", "version", "Show the versions of Weft and of what it stands on.", _CARE),
+)
+
+GLOBAL_OPTIONS = (
+    ("--help, -h", "Show help, also of a command."),
+    ("--version", "Print the version."),
+    ("--quiet, -q", "Say nothing on the error stream but errors."),
+    ("--no-color", "No colours; the environment's NO_COLOR does the same."),
+    ("--install-completion", "Install the completion of the shell in use."),
+)
+
+EXIT_CODES = (
+    (0, "all is well"),
+    (1, "the run failed, or what was checked is not well"),
+    (2, "the command or a parameter makes no sense"),
+    (3, "there is no such run, task, file or workflow"),
+    (4, "the workflow is not valid"),
+    (70, "Weft itself failed: a bug"),
+    (130, "interrupted; the run can be resumed"),
+)
+
+
+def overview() -> str:
+    """What ``weft --help`` prints."""
+    lines = ["Usage: weft COMMAND ...", "", "Durable, fast Python workflows.", ""]
+    width = max(len(name) for name, _ in GLOBAL_OPTIONS) + 2
+    for group in dict.fromkeys(each.group for each in COMMANDS):
+        lines.append(f"{group}:")
+        lines += [f"  {each.name:<{width}}{each.summary}" for each in COMMANDS if each.group == group]
+        lines.append("")
+    lines.append("Options:")
+    lines += [f"  {name:<{width}}{text}" for name, text in GLOBAL_OPTIONS]
+    codes = ", ".join(f"{code} {text.partition(',')[0]}" for code, text in EXIT_CODES if code in (0, 1, 2, 3))
+    lines += [
+        "",
+        "RUN is a run's id, the beginning of one, or @latest. --json prints data for machines.",
+        f"Exit codes: {codes}; 4 the workflow is not valid; 130 interrupted.",
+    ]
+    return "\n".join(lines)
