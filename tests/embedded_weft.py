@@ -30,7 +30,7 @@ class Weft:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.settings: dict[str, Any] = {"durability": "relaxed", "threads": 4, "workers": 2}
+        self.settings: dict[str, Any] = {"durability": "relaxed", "threads": 4, "workers": 2, "progress": "off"}
         self.broken = False
 
     def open(self, **settings: Any) -> LocalHost:

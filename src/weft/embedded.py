@@ -28,11 +28,15 @@ from weft.executors.thread import ThreadExecutor
 from weft.model.attempts import Attempt, Ended
 from weft.model.errors import RunNotResumable, RunPaused, StoreReadOnly, WeftError
 from weft.model.states import TaskState
+from weft.observability.progress import Progress, progress
 from weft.runtime.flows import Frame, Interrupted, run_flow
 from weft.runtime.host import Pending, RunRequest
 from weft.settings import Settings, load_settings
 from weft.store.open import open_store
 from weft.store.protocol import Store
+
+PROGRESS_SEED = 10_000
+"""Task runs of a resumed run that its display is told of; more would keep the run waiting."""
 
 
 class LocalHost:
@@ -73,6 +77,8 @@ class LocalHost:
         )
         self._interrupts = 0
         self._closed = False
+        self._progress: Progress | None = None
+        self._progress_made = False
         self.thread.capture.install()
         self.engine.start()
 
@@ -93,6 +99,7 @@ class LocalHost:
         Raises:
             RunPaused: It was interrupted, and can be resumed.
         """
+        self._show_progress()
         pending = self.submit(request)
         return self._see_through(pending)
 
@@ -113,6 +120,9 @@ class LocalHost:
             raise RunNotResumable(
                 f"run {row.uid} has {row.state}", hint="weft runs retry makes its failed tasks run again"
             )
+        progress = self._show_progress()
+        if progress is not None:
+            progress.seed(row, self.store.tasks(run, limit=PROGRESS_SEED))
         dead = dead_engines(self.store.engines())
         handles = self.engine.recover([run], dead=dead, inline=[run], carry_out=self._carry_out)
         if run not in handles:
@@ -135,11 +145,18 @@ class LocalHost:
     # --- carrying out -------------------------------------------------------------------------------------
 
     def _see_through(self, pending: Pending) -> Pending:
-        with self._interruptible(pending):
-            try:
-                pending.wait()
-            except Interrupted:
-                self._drain(pending)
+        try:
+            with self._interruptible(pending):
+                try:
+                    pending.wait()
+                    # Hooks, rollbacks and exit handlers belong to the run; none is cut off.
+                    while pending.run in self.engine.state.runs and pending.halted is None:
+                        self.engine.clock.sleep(0.002)
+                except Interrupted:
+                    self._drain(pending)
+        finally:
+            if self._progress is not None:
+                self._progress.finish(pending.run)
         if pending.halted is not None:
             raise pending.halted
         if pending.settled is None:
@@ -149,6 +166,15 @@ class LocalHost:
                 run=pending.uid,
             )
         return pending
+
+    def _show_progress(self) -> Progress | None:
+        """The display of what runs here, made when there is something to show; ``None`` where none is wanted."""
+        if not self._progress_made:
+            self._progress_made = True
+            self._progress = progress(self.settings.progress)
+            if self._progress is not None:
+                self.engine.listen(self._progress.take)
+        return self._progress
 
     def _carry_out(self, attempt: Attempt) -> None:
         if getattr(attempt.call, "flow", False):
@@ -193,6 +219,8 @@ class LocalHost:
             if self._interrupts > 1:
                 os.write(2, b"\nstopped at once; the run can be resumed\n")
                 os._exit(130)
+            if self._progress is not None:
+                self._progress.interrupted()
             os.write(2, b"\nstopping: waiting for the tasks that run (Ctrl-C again to stop at once)\n")
             self.engine.tell([PauseRun(pending.run, Cause.INTERRUPTED)])
             if not self.engine.turning_here:
@@ -214,13 +242,21 @@ def process_executor(settings: Settings) -> Executor:
     """The process executor; a script of threads alone never loads it."""
     from weft.executors.process import ProcessExecutor  # noqa: PLC0415 - see above
 
-    main = sys.modules.get("__main__")
     return ProcessExecutor(
         settings.home_path,
         settings.home_path / "artifacts",
         workers=settings.workers or None,
-        main_file=getattr(main, "__file__", None),
+        main_file=_user_script(),
     )
+
+
+def _user_script() -> str | None:
+    """The script that is being run; ``None`` if that is the ``weft`` command, which workers need not load."""
+    main = sys.modules.get("__main__")
+    command = sys.modules.get("weft.cli.main")
+    if command is not None and getattr(main, "main", None) is getattr(command, "main", None):
+        return None
+    return getattr(main, "__file__", None)
 
 
 def _given_back(ended: Ended) -> Ended:
@@ -236,6 +272,18 @@ def _make_home(home: Path) -> None:
             where=str(home),
             hint="set WEFT_HOME to a folder that can be written",
         ) from exc
+
+
+def _exit(code: int) -> None:
+    """The first of the functions that run at exit: run the others, and leave with this code."""
+    atexit.unregister(_exit)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass  # Nobody reads it any more.
+    os._exit(code)
 
 
 _host: LocalHost | None = None
@@ -266,14 +314,17 @@ def close_host() -> None:
 
 
 def _hide_tracebacks() -> None:
-    """A coded error that ends a script says all there is to say without a traceback."""
+    """A coded error that ends a script says all there is to say without a traceback, and sets the exit code."""
     before = sys.excepthook
 
     def show(kind: type[BaseException], exc: BaseException, trace: Any) -> None:
-        if isinstance(exc, WeftError):
-            print(f"error: {exc}", file=sys.stderr)
-        else:
+        if not isinstance(exc, WeftError):
             before(kind, exc, trace)
+            return
+        print(f"error: {exc}", file=sys.stderr)
+        if exc.exit_code != 1:
+            # Python ends with 1 after any exception. So: do all that it does at its end, then end ourselves.
+            atexit.register(_exit, exc.exit_code)
 
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = show

@@ -63,6 +63,7 @@ def _take_global(words: list[str]) -> list[str]:
             os.environ["NO_COLOR"] = "1"
         elif word in ("--quiet", "-q"):
             os.environ["WEFT_QUIET"] = "1"
+            os.environ["WEFT_PROGRESS"] = "off"
         else:
             kept.append(word)
     return kept + words[end:]

@@ -1,4 +1,4 @@
-"""How commands write for people: colours, aligned columns, times and durations.
+"""How commands write for people: aligned columns, times, and asides.
 
 No library for this: the one that draws boxes costs a tenth of a second to load, and these few forms are
 all that a list needs.
@@ -10,44 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-_CODES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "dim": "2", "bold": "1"}
-
-STATE_COLORS = {
-    "succeeded": "green",
-    "cached": "green",
-    "failed": "red",
-    "upstream_failed": "red",
-    "lost": "red",
-    "cancelled": "yellow",
-    "skipped": "dim",
-    "paused": "yellow",
-    "retrying": "yellow",
-    "waiting": "cyan",
-    "running": "blue",
-    "queued": "blue",
-}
-
-
-def colored(stream: object = None) -> bool:
-    """Whether to use colours on a stream; standard error by default."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    isatty = getattr(sys.stderr if stream is None else stream, "isatty", None)
-    return bool(isatty is not None and isatty()) and os.environ.get("TERM") != "dumb"
-
-
-def paint(text: str, color: str, stream: object = None) -> str:
-    """The text in a colour, where colours are wanted."""
-    code = _CODES.get(color)
-    return f"\x1b[{code}m{text}\x1b[0m" if code and colored(stream) else text
-
-
-def paint_state(state: str, stream: object = None) -> str:
-    """A state in its colour."""
-    return paint(state, STATE_COLORS.get(state, ""), stream)
-
+from weft.observability.terminal import paint, paint_state
 
 def quiet() -> bool:
     """Whether the user asked for silence."""
@@ -118,24 +81,3 @@ def iso(at: float | None) -> str | None:
     if at is None:
         return None
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def duration(seconds: float | None) -> str:
-    """A span for people: three figures or so."""
-    if seconds is None:
-        return ""
-    if seconds < 0.0995:
-        return f"{max(seconds, 0.0) * 1000:.0f} ms" if seconds >= 0.00095 else "<1 ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02} s"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02} m"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600:02} h"
-
-
-def count(number: int, noun: str) -> str:
-    """``1 run``, ``2 runs``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

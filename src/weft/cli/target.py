@@ -73,8 +73,8 @@ class Target:
                 raise UsageError(f"{pair!r} is not a parameter", hint="write -p name=value")
             name = name.replace("-", "_") if name not in parameters.types else name
             given[name] = parameters.parse(name, text)
-        parameters.bind((), given)
-        return given
+        bound = parameters.bind((), given)
+        return bound if self.kind == "task" else given
 
 
 def find(text: str) -> Target:

@@ -38,7 +38,7 @@ _SURVIVES_CANCEL = (Role.TEARDOWN, Role.EXIT)
 
 def activate(turn: Turn, task: Task) -> None:
     """Begin a task run whose upstream allows it."""
-    if task.state in TERMINAL or task.state in LIVE:
+    if task.state in TERMINAL or task.state in LIVE or task.forgotten:
         return
     run = task.run
     if run.state is PAUSED:
@@ -118,6 +118,9 @@ def open_scope(turn: Turn, task: Task, call: GroupCall) -> None:
     task.attempt += 1
     if task.first_at is None:
         task.first_at = turn.now
+        timeout = task.node.timeout
+        if timeout is not None and timeout.total_s is not None:
+            turn.timer(turn.now + timeout.total_s, "total", task, task.generation)
     scope = install_scope(task, call)
     turn.move(task, _T.RUNNING, Cause.STARTED)
     turn.hook(task, HookOn.START)
@@ -133,7 +136,7 @@ def open_scope(turn: Turn, task: Task, call: GroupCall) -> None:
 def install_scope(task: Task, call: GroupCall) -> Scope:
     """Make the task runs of a group's nodes, all pending."""
     run = task.run
-    plan = run.plan_of(call.group)
+    plan = run.plan_of(task, call.group)
     params = bind_inputs(task)
     for parameter in plan.group.params:
         if parameter.name not in params and parameter.default is not None:
@@ -176,6 +179,8 @@ def consider(turn: Turn, task: Task) -> None:
     scope = task.parent.body if task.parent is not None else None
     assert isinstance(scope, Scope)
     node = task.node
+    if node.role is Role.EXIT and not scope.closing:
+        return  # Whatever it reads, it waits for the whole group.
     counts = task.counts
     if scope.cancelled and (task.run.force or node.role not in _SURVIVES_CANCEL):
         turn.finish(task, _T.CANCELLED, Cause.SCOPE_ENDED)
@@ -277,7 +282,7 @@ def _tell_dependents(turn: Turn, dependents: list[Task], by: int) -> None:
 
 def ready_call(turn: Turn, task: Task, *, by: int = -1) -> None:
     """Start a flow's call whose upstream has all ended, or end it if it cannot use how they did."""
-    if task.state is not _T.PENDING:
+    if task.state is not _T.PENDING or task.forgotten:
         return
     for upstream, tolerated in task.upstream_states():
         state, error = upstream
@@ -416,8 +421,8 @@ def _tell_downstream(turn: Turn, scope: Scope, task: Task) -> None:
 
 def _follow_branch(turn: Turn, scope: Scope, task: Task) -> None:
     """Skip what a branch did not choose."""
-    if task.chosen is None:
-        return
+    if task.chosen is None or (task.chosen and task.node.branch is not Branch.CHOOSE):
+        return  # It chose to go on with all.
     plan = scope.plan
     direct = plan.down[task.pos]
     if task.node.branch is Branch.SHORT_CIRCUIT:
@@ -435,7 +440,7 @@ def _follow_branch(turn: Turn, scope: Scope, task: Task) -> None:
     for at in sorted(doomed):
         after = scope.tasks[at]
         if (
-            after.node.role is not Role.TEARDOWN
+            after.node.role not in _SURVIVES_CANCEL
             and after.state in (_T.PENDING, _T.READY)
             and not after.queued
         ):
@@ -470,9 +475,7 @@ def check_scope(turn: Turn, owner: Task, scope: Scope) -> None:
             if task.daemon_up and task.state in LIVE and task.cancelling is None:
                 cancel(turn, task, Cause.SCOPE_ENDED)
         for at in scope.plan.exits:
-            task = scope.tasks[at]
-            if needs_nothing(task):
-                consider(turn, task)
+            consider(turn, scope.tasks[at])
     if scope.closing and scope.exits_open == 0 and scope.daemons == 0:
         _close_scope(turn, owner, scope)
 
@@ -530,7 +533,7 @@ def end_flow(turn: Turn, task: Task, flow: Flow) -> None:
         "rss_peak": ended.rss_peak,
         "log_size": ended.log_size,
     }
-    if ended.state is _T.FAILED:
+    if ended.state is _T.FAILED and (task.cancelling is None or not _was_stopped(ended)):
         fail(turn, task, Cause.RAISED, ended.error, verdict=ended.retry, **facts)
     elif ended.state is _T.SUCCEEDED:
         turn.finish(task, _T.SUCCEEDED, Cause.RETURNED, result=ended.result, **facts)
@@ -538,6 +541,11 @@ def end_flow(turn: Turn, task: Task, flow: Flow) -> None:
         turn.finish(task, _T.SKIPPED, Cause.RAISED, error=ended.error, **facts)
     else:
         turn.finish(task, _T.CANCELLED, task.cancelling or Cause.CANCELLED, error=ended.error, **facts)
+
+
+def _was_stopped(ended: Ended) -> bool:
+    """Whether a flow failed because what it waited for was cancelled."""
+    return ended.error is not None and ended.error.code == "W2003"
 
 
 def fail(

@@ -1,5 +1,6 @@
 """From where a task run's inputs come (``model.inputs``) to the values it gets (``model.values.Bound``)."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from weft.model.bound import encode_bound
 from weft.model.inputs import Const, Expr, Fact, HookEvent, Input, Item, Output, Param, TaskOutput, Template
 from weft.model.states import TaskState
 from weft.model.values import (
+    AFTER,
     NONE,
     Absent,
     Bound,
@@ -31,7 +33,7 @@ def value(plain: Any) -> Result:
 
 def bind_inputs(task: Task) -> dict[str, Bound]:
     """The values of all inputs of a task run that is about to start."""
-    bound = {name: bind(source, task) for name, source in task.inputs.items()}
+    bound = {name: bind(source, task) for name, source in task.inputs.items() if not name.startswith(AFTER)}
     if task.bound:
         bound.update(task.bound)
     return bound
@@ -56,7 +58,7 @@ def bind(source: Input, task: Task) -> Bound:
     if isinstance(source, HookEvent):
         return _hook_event(task)
     if isinstance(source, Fact):
-        return Plain(value(_fact(task, source.name)))
+        return _pick(Plain(value(_fact(task, source.name))), source.path)
     return _expression(source, task)
 
 
@@ -101,7 +103,8 @@ def _param(task: Task, name: str) -> Bound:
 
 def bound_result(task: Task) -> Bound:
     """What a task run that ended gives to its readers."""
-    if isinstance(task.body, Map) and task.state.ok:
+    if isinstance(task.body, Map) and (task.state.ok or task.state is TaskState.FAILED):
+        # Who reads a map that failed accepts its failures, and gets what there is.
         return ResultList(tuple(task.body.results))
     if task.state.ok:
         return Plain(task.result or NONE)
@@ -159,7 +162,10 @@ def _fact(task: Task, name: str) -> Any:
         if scope.cancelled:
             return "cancelled"
         return "failed" if scope.failed is not None else "succeeded"
-    return run.facts.get(name)
+    found = run.facts.get(name)
+    if found is None and name == "logical_date":
+        return datetime.fromtimestamp(run.added.at, UTC)
+    return found
 
 
 def _hook_event(hook: Task) -> Bound:

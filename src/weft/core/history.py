@@ -145,17 +145,27 @@ class History:
 
     def _plan(self, row: TaskRow) -> Plan | None:
         """The plan of the group that a node's task run is in."""
-        graph = self._graphs.get(self.state.runs[row.run].graph)
+        digest = self.state.runs[row.run].graph
+        graph = self._graphs.get(digest)
         if graph is None:
             return None
-        node = self._node(graph, self.state.tasks.get((row.run, row.parent)))
+        holder = self.state.tasks.get((row.run, row.parent))
+        node = self._node(graph, holder)
         if node is None or not isinstance(node.call, GroupCall):
             return None
         name = node.call.group
-        found = self._plans.get((self.state.runs[row.run].graph, name))
+        groups: Mapping[str, Group] = graph.groups
+        at = holder
+        while at is not None:
+            # A flow's call may bring its groups along; those of the nearest one count.
+            around = self.state.nodes.get((row.run, at.node)) if at.kind == "call" else None
+            if around is not None and around.groups:
+                digest, groups = at.node, around.groups
+                break
+            at = self.state.tasks.get((row.run, at.parent))
+        found = self._plans.get((digest, name))
         if found is None:
-            group: Group = graph.groups[name]
-            found = self._plans[self.state.runs[row.run].graph, name] = Plan(group)
+            found = self._plans[digest, name] = Plan(groups[name])
         return found
 
     def _node(self, graph: Graph, row: TaskRow | None) -> Node | None:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from weft.core.events import Event, Prepared
+from weft.core.events import Dropped, Event, Prepared
 from weft.core.policies.rules import Counts, Decision
 from weft.core.state import UNBOUNDED, Flow, Map, Run, Scope, State, Task
 from weft.model.errors import InvariantViolation
@@ -23,28 +23,33 @@ from weft.model.waits import ApprovalWait, ChildrenWait, EventWait
 _T = TaskState
 
 
-def check_state(state: State, coming: Iterable[Event] = ()) -> None:
+def check_state(state: State, coming: Iterable[Event] = (), *, alone: bool = True) -> None:
     """Check everything that one engine's core knows, between two steps.
 
     Args:
         state: What the core knows.
         coming: Events that the engine has taken in but not stepped yet; answers to ``Prepare`` among them
             move their task runs on.
+        alone: Whether no other engine had any of the runs. Engines keep limits each for themselves, so one
+            that takes over another's live attempts may hold more slots than there are, until they end.
 
     Raises:
         InvariantViolation: A promise is broken; ``fields`` name the invariant, the run and the task run.
     """
-    Check(state, coming).all()
+    Check(state, coming, alone).all()
 
 
 class Check:
     """One look at a state."""
 
-    def __init__(self, state: State, coming: Iterable[Event]) -> None:
+    def __init__(self, state: State, coming: Iterable[Event], alone: bool) -> None:
         self.state = state
+        self.alone = alone
         self.inflight: Counter[str] = Counter()
         self.used: Counter[str] = Counter()
-        self.preparing = {(each.run, each.idx) for each in coming if isinstance(each, Prepared)}
+        events = list(coming)
+        self.preparing = {(each.run, each.idx) for each in events if isinstance(each, Prepared)}
+        self.dropped = {each.run for each in events if isinstance(each, Dropped)}
         self.queued = {id(task) for queue in state.queues.values() for _, _, task in queue}
         self.parked: dict[int, str] = {
             id(task): key for key, parked in state.parked.items() for _, _, task in parked
@@ -71,7 +76,7 @@ class Check:
             told, counted = state.used.get(key, 0), self.used[key]
             if told != counted:
                 _broken("I5", f"live attempts hold {counted} slots of {key}, and {told} are counted")
-            if key.startswith("key:") and counted > state.slots(key):
+            if self.alone and key.startswith("key:") and counted > state.slots(key):
                 _broken("I5", f"{counted} slots of {key} are held, which has {state.slots(key)}")
 
     def _queues(self) -> None:
@@ -204,6 +209,8 @@ class Check:
             return
         if id(task) in self.held or (task.run.id, task.idx) in self.preparing:
             return
+        if task.run.id in self.dropped:
+            return  # What its last step decided was refused; another engine goes on with it.
         state, run = task.state, task.run.id
         if state is _T.RETRYING:
             if ("retry", run, task.idx, task.attempt) not in self.timers:

@@ -2,7 +2,7 @@
 
 from weft.core.policies.rules import DECIDE
 from weft.model.errors import CycleError, UnknownReference
-from weft.model.graph import Group, Node, Role
+from weft.model.graph import Graph, Group, Node, Role
 from weft.model.inputs import Const, Expr, Item, outputs_in
 from weft.model.rules import TriggerRule, named
 
@@ -118,6 +118,31 @@ def upstream_of(node: Node) -> list[str]:
         keys.update(dict.fromkeys(named(node.rule)))
     keys.update(dict.fromkeys(node.scope))
     return list(keys)
+
+
+class Compiled:
+    """A graph with its plans and its nodes' traits: made once for all runs of a workflow version."""
+
+    __slots__ = ("_plans", "_traits", "graph")
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._plans: dict[str, Plan] = {}
+        self._traits: dict[int, tuple[Node, Traits]] = {}
+
+    def plan(self, group: str) -> Plan:
+        """The plan of one of the graph's groups."""
+        plan = self._plans.get(group)
+        if plan is None:
+            plan = self._plans[group] = Plan(self.graph.groups[group])
+            for node in plan.nodes:
+                self._traits[id(node)] = (node, Traits(node))
+        return plan
+
+    def traits(self, node: Node) -> "Traits | None":
+        """The traits of a node of the graph; ``None`` if it is no node of a plan made here."""
+        known = self._traits.get(id(node))
+        return None if known is None else known[1]
 
 
 class Traits:

@@ -18,16 +18,17 @@ from weft.core.advance import (
 from weft.core.changes import Cause, RunAdded, RunChanged
 from weft.core.dispatch import limits_of, make_item, note_maxima
 from weft.core.events import RUN_ENDS, Restored
-from weft.core.flows import link
+from weft.core.flows import link, task_outputs
 from weft.core.state import CODE, NEVER, Flow, Map, Run, Scope, Task
 from weft.core.turn import Turn, executor_of
 from weft.core.waits import resume_wait
 from weft.model.calls import GroupCall
-from weft.model.graph import HookOn, Role
+from weft.model.graph import HookOn, Node, Role
 from weft.model.inputs import Const
-from weft.model.rows import RunRow, TaskRow
+from weft.model.rows import RunRow, Snapshot, TaskRow
 from weft.model.states import LIVE, TERMINAL, RunState, TaskState
 from weft.model.values import Plain
+from weft.model.waits import ChildrenWait
 
 _T = TaskState
 
@@ -44,7 +45,11 @@ class Restoration:
         self.turn = turn
         self.event = event
         snapshot = event.snapshot
-        self.run = Run(run_added(snapshot.run), snapshot.graph, event.epoch)
+        self.run = Run(
+            run_added(snapshot.run),
+            turn.state.compiled(snapshot.run.graph, snapshot.graph),
+            event.epoch,
+        )
         self.run.node_refs = dict(snapshot.nodes)
         self.rows: dict[int, list[TaskRow]] = {}
         self.root_row: TaskRow | None = None
@@ -154,7 +159,7 @@ class Restoration:
 
     def _items(self, task: Task) -> list[Task]:
         spread = self.maps.get(task.idx)
-        if spread is None or spread.generation != task.generation or task.state is _T.PENDING:
+        if spread is None or spread.generation != task.generation:
             return []
         # The items of a graph's own constant map are in the graph only.
         fixed = task.node.map.fixed if task.node.map is not None else None
@@ -173,7 +178,7 @@ class Restoration:
                 self._apply(item, row)
                 live.append(item)
         self._gaps(body)
-        if task.state not in TERMINAL:
+        if task.state is _T.RUNNING:
             self.open_maps.append(task)
         return live
 
@@ -240,19 +245,28 @@ class Restoration:
 
     def _rollbacks(self) -> None:
         succeeded = [row for row in self.event.snapshot.tasks if row.state is _T.SUCCEEDED]
+        nodes = NodesByRow(self.event.snapshot)
         for row in sorted(succeeded, key=lambda each: (each.changed_at, each.idx)):
-            task = self.run.tasks.get(row.idx)
-            if task is None and row.kind == "call" and row.node in self.run.node_refs:
-                task = Task(self.run, row.idx, row.key, self.run.node_refs[row.node], "call", self.run.root)
-            if task is None or not any(hook.on is HookOn.ROLLBACK for hook in task.node.hooks):
+            node = nodes.of(row)
+            if (node.map is not None and row.kind != "item") or row.kind == "hook":
                 continue
-            if not any(key.startswith(f"{task.key}!rollback") for key in self.run.by_key):
-                self.run.rollbacks.append(task)
+            numbers = [at for at, hook in enumerate(node.hooks) if hook.on is HookOn.ROLLBACK]
+            if not numbers or f"{row.key}!rollback{numbers[0]}.{row.generation}" in self.run.by_key:
+                continue
+            task = self.run.tasks.get(row.idx)
+            if task is None:
+                # Its group or map has ended and is not rebuilt.
+                task = Task(self.run, row.idx, row.key, node, row.kind, self.run.root)
+                self._apply(task, row)
+            self.run.rollbacks.append(task)
 
     def _resume(self) -> None:
         for owner in self.scopes:
             assert isinstance(owner.body, Scope)
             self._count(owner.body)
+        for task in self.unfinished:
+            if isinstance(task.wait, ChildrenWait) and task.state is _T.WAITING:
+                self._remember(task.wait)
         for task in self.unfinished:
             self._resume_task(task)
         for owner in self.open_maps:
@@ -268,10 +282,23 @@ class Restoration:
                 for task in scope.tasks:
                     if task.node.role is not Role.EXIT:
                         consider(self.turn, task)
+                check_scope(self.turn, owner, scope)
                 if scope.closing:
                     for at in scope.plan.exits:
                         consider(self.turn, scope.tasks[at])
-                check_scope(self.turn, owner, scope)
+
+    def _remember(self, wait: ChildrenWait) -> None:
+        """What a suspended flow waits for it has called again, with all that this reads."""
+        pending = list(wait.tasks)
+        while pending:
+            idx = pending.pop()
+            task = self.run.tasks.get(idx)
+            if task is None:
+                found = self.run.map_at(idx)
+                task = None if found is None else found[0]
+            if task is not None and task.forgotten:
+                task.forgotten = False
+                pending += [each.idx for source in task.inputs.values() for each in task_outputs(source)]
 
     def _count(self, scope: Scope) -> None:
         for task in scope.tasks:
@@ -292,8 +319,6 @@ class Restoration:
                 counts = scope.tasks[at].counts
                 assert counts is not None
                 counts.add(state, setup=task.node.role is Role.SETUP)
-        if scope.open == 0:
-            scope.closing = True
 
     def _was_up(self, daemon: Task) -> bool:
         """Whether a daemon counts as done: it runs still, or was stopped because its group had ended."""
@@ -343,6 +368,35 @@ class Restoration:
             return
         turn.move(task, _T.LOST, Cause.ENGINE_DIED)
         turn.enqueue(task)
+
+
+class NodesByRow:
+    """The nodes of a run's task rows."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._graph = snapshot.graph
+        self._nodes = snapshot.nodes
+        self._rows = {row.idx: row for row in snapshot.tasks}
+        self._groups: dict[str, dict[str, Node]] = {}
+
+    def of(self, row: TaskRow) -> Node:
+        """The node that a row is a task run of."""
+        if row.kind == "root":
+            return self._graph.root
+        if row.kind == "node":
+            call = self.of(self._rows[row.parent]).call
+            assert isinstance(call, GroupCall)
+            return self.in_group(call.group)[row.node]
+        if row.kind == "item":
+            return self.of(self._rows[row.parent])
+        return self._nodes[row.node]
+
+    def in_group(self, name: str) -> dict[str, Node]:
+        """The nodes of a group by key."""
+        found = self._groups.get(name)
+        if found is None:
+            found = self._groups[name] = {node.key: node for node in self._graph.groups[name].nodes}
+        return found
 
 
 def run_added(row: RunRow) -> RunAdded:

@@ -10,11 +10,11 @@ from collections import deque
 from typing import Any
 
 from weft.core.changes import Cause, RunAdded
-from weft.core.plan import Plan, Traits
+from weft.core.plan import Compiled, Plan, Traits
 from weft.core.policies.rules import Counts
 from weft.model.attempts import AttemptId, Ended
 from weft.model.errors import ErrorInfo
-from weft.model.graph import Graph, Group, Node
+from weft.model.graph import Graph, Node
 from weft.model.inputs import Input
 from weft.model.states import RunState, TaskState
 from weft.model.values import Bound, Result
@@ -25,6 +25,8 @@ INLINE = "inline"
 
 FLOW = "flow"
 """Flow bodies: they hold no slot, so they can never starve the tasks that they wait for."""
+
+COMPILED_MAX = 128
 
 UNBOUNDED = frozenset({INLINE, FLOW})
 
@@ -279,6 +281,7 @@ class Run:
         "added",
         "by_key",
         "cancelling",
+        "compiled",
         "default_executor",
         "ending",
         "epoch",
@@ -305,11 +308,12 @@ class Run:
         "waiting_events",
     )
 
-    def __init__(self, added: RunAdded, graph: Graph, epoch: int) -> None:
+    def __init__(self, added: RunAdded, compiled: Compiled, epoch: int) -> None:
         self.added = added
         self.id = added.run
         self.uid = added.uid
-        self.graph = graph
+        self.compiled = compiled
+        self.graph = graph = compiled.graph
         self.epoch = epoch
         self.state = RunState.QUEUED
         self.started_at: float = added.at
@@ -319,8 +323,8 @@ class Run:
         self.next_idx = 0
         self.maps: dict[int, Task] = {}
         self.map_bases: list[int] = []
-        self.plans: dict[str, Plan] = {}
         self.traits: dict[int, tuple[Node, Traits]] = {}
+        self.plans: dict[tuple[int, str], Plan] = {}
         self.node_refs: dict[str, Node] = {}
         self.signals: list[tuple[str, str, Result]] = []
         self.seen_signals: set[str] = set()
@@ -337,23 +341,28 @@ class Run:
         self.next_idx = 1
 
     def traits_of(self, node: Node) -> Traits:
-        """The node's traits, worked out once a run."""
+        """The node's traits: shared for nodes of the graph, else worked out once a run."""
+        shared = self.compiled.traits(node)
+        if shared is not None:
+            return shared
         known = self.traits.get(id(node))
         if known is None:
             # The node is kept beside its traits, so that its id stays its own.
             known = self.traits[id(node)] = (node, Traits(node))
         return known[1]
 
-    def plan_of(self, group: str) -> Plan:
-        """The plan of a group of this run's graph."""
-        plan = self.plans.get(group)
-        if plan is None:
-            plan = self.plans[group] = Plan(self.groups(group))
-        return plan
-
-    def groups(self, name: str) -> Group:
-        """The group called ``name``."""
-        return self.graph.groups[name]
+    def plan_of(self, task: "Task", group: str) -> Plan:
+        """The plan of a group that a task run calls: one that came with a call around it, else the graph's."""
+        at: Task | None = task
+        while at is not None:
+            if at.node.groups:
+                known = self.plans.get((id(at.node), group))
+                if known is None:
+                    # The node stays alive, and its id its own, because its traits are kept.
+                    known = self.plans[id(at.node), group] = Plan(at.node.groups[group])
+                return known
+            at = at.parent
+        return self.compiled.plan(group)
 
     def state_of(self, idx: int) -> tuple[TaskState, ErrorInfo | None]:
         """How a task run stands, whether it is in memory or an item that ended."""
@@ -401,6 +410,7 @@ class State:
     """
 
     __slots__ = (
+        "_compiled",
         "default_slots",
         "inflight",
         "limits",
@@ -416,6 +426,7 @@ class State:
     )
 
     def __init__(self, *, pools: dict[str, int] | None = None, default_slots: int = 128) -> None:
+        self._compiled: dict[str, Compiled] = {}
         self.runs: dict[int, Run] = {}
         self.limits: dict[str, int] = {}
         self.inflight: dict[str, int] = {}
@@ -428,6 +439,16 @@ class State:
         self.rates: dict[str, deque[float]] = {}
         self.timers: list[tuple[float, int, str, int, int, int]] = []
         self.sequence = 0
+
+    def compiled(self, digest: str, graph: Graph) -> Compiled:
+        """The graph of a workflow version, compiled; the newest ``COMPILED_MAX`` versions are kept."""
+        known = self._compiled.pop(digest, None)
+        if known is None:
+            known = Compiled(graph)
+            if len(self._compiled) >= COMPILED_MAX:
+                del self._compiled[next(iter(self._compiled))]
+        self._compiled[digest] = known
+        return known
 
     def next_due(self) -> float | None:
         """When the next timer is due, in Unix seconds."""

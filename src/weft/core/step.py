@@ -93,7 +93,7 @@ def settle(turn: Turn) -> None:
 
 
 def _submitted(turn: Turn, event: Submitted) -> None:
-    run = Run(event.added, event.graph, event.epoch)
+    run = Run(event.added, turn.state.compiled(event.added.graph, event.graph), event.epoch)
     turn.state.runs[run.id] = run
     turn.changes.append(event.added)
     run.state = RunState.RUNNING
@@ -301,7 +301,7 @@ def _flow_returned(turn: Turn, task: Task, flow: Flow, event: Ended) -> None:
 
 def _prepared(turn: Turn, event: Prepared) -> None:
     task = turn.state.task(event.run, event.idx)
-    if task is None or task.generation != event.generation or task.prepared:
+    if task is None or task.generation != event.generation or task.prepared or task.forgotten:
         return
     if task.state in TERMINAL or task.state in LIVE:
         return

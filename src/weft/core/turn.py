@@ -57,7 +57,9 @@ class Turn:
         inputs = task.inputs if call else {}
         if task.bound and isinstance(task.node.call, GroupCall):
             # What its nodes read for as long as it is open cannot be evaluated anew after a crash.
-            inputs = inputs | {name: Const(each.result) for name, each in task.bound.items() if type(each) is Plain}
+            inputs = inputs | {
+                name: Const(each.result) for name, each in task.bound.items() if type(each) is Plain
+            }
         self.changes.append(
             TaskAdded(
                 task.run.id,

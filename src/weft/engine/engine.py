@@ -13,7 +13,7 @@ from hashlib import sha256
 import msgspec
 
 from weft.artifacts.artifacts import Artifacts
-from weft.core.changes import Change, MapExpanded, RunAdded, TaskChanged
+from weft.core.changes import Change, MapExpanded, RunAdded, RunChanged, TaskChanged
 from weft.core.commands import Accepted, Command, Prepare, Refused, Start, Stop, run_of
 from weft.core.events import (
     Answered,
@@ -23,6 +23,7 @@ from weft.core.events import (
     Dropped,
     Event,
     PauseRun,
+    Restored,
     ResumeRun,
     Sent,
     Submitted,
@@ -33,13 +34,14 @@ from weft.core.step import step_all
 from weft.engine.clock import Clock, SystemClock, entropy
 from weft.engine.preparing import Evaluator, Preparer
 from weft.engine.recovery import holds, restored, root_end, shows
+from weft.engine.requests import event_of
 from weft.engine.watchers import Watchers
 from weft.executors.protocol import Executor
 from weft.model.attempts import Attempt, Ended, Report
 from weft.model.errors import CommitUnknown, ErrorInfo, NotFound, StaleOwner, StoreBusy, WeftError
 from weft.model.graph import Graph
 from weft.model.ids import ulid
-from weft.model.states import TERMINAL, TaskState
+from weft.model.states import RUN_TERMINAL, TERMINAL, TaskState
 from weft.model.values import Result
 from weft.runtime.host import Pending, RunRequest
 from weft.store.protocol import Store
@@ -49,6 +51,9 @@ BATCH = 4096
 
 COMMIT_TRIES = 3
 """How often a commit that was not made, by an error of the storage, is tried before the engine gives up."""
+
+REQUESTS_EVERY_S = 0.25
+"""Between two looks at what other processes ask of the runs here."""
 
 BUSY_PATIENCE_S = 60.0
 """How long another process may hold the store's write lock before the engine gives up."""
@@ -116,9 +121,11 @@ class Engine:
         self._listeners: list[Listener] = []
         self._capacities: dict[str, int] = {}
         self._graphs: set[str] = set()
+        self._digests: dict[int, tuple[Graph, str]] = {}
         self._ids_lock = threading.Lock()
         self._ids = iter(range(0))
         self._beat_at = 0.0
+        self._ask_at = 0.0
         self._leased_until = 0.0
         self._asleep_until = 0.0
         self._epochs: dict[int, int] = {}
@@ -204,6 +211,7 @@ class Engine:
             )
             pending = Pending(run, 0, carry_out)
             pending.uid = uid
+            pending.of_run = True
             self.watchers.add(pending)
             self._epochs[run] = 1
             handles.append(pending)
@@ -272,28 +280,39 @@ class Engine:
         """
         claimed = self.store.claim(self.id, now=self.clock.now(), runs=runs, dead=dead)
         handles: dict[int, Pending] = {}
+        events: list[Restored] = []
+        failed: WeftError | None = None
         for run, epoch in claimed.items():
-            event = restored(
-                self.store,
-                self.artifacts,
-                self.executors.values(),
-                run,
-                epoch,
-                resume=resume,
-                inline=run in inline,
-            )
+            try:
+                event = restored(
+                    self.store,
+                    self.artifacts,
+                    self.executors.values(),
+                    run,
+                    epoch,
+                    resume=resume,
+                    inline=run in inline,
+                )
+            except WeftError as exc:
+                failed = failed or exc  # The others go on all the same.
+                continue
+            events.append(event)
             pending = handles[run] = Pending(run, 0, carry_out)
             pending.uid = event.snapshot.run.uid
             pending.accepted = True
-            pending.settled = root_end(event.snapshot)
-            if pending.settled is None:
-                self.watchers.add(pending)
-            with self._turning:
+            pending.of_run = True
+            pending.ending = root_end(event.snapshot)
+            self.watchers.add(pending)
+        with self._turning:
+            for event in events:
                 # What this engine still remembers of the run is from before another one owned it.
-                self._drop(run)
-                self._epochs[run] = epoch
-                self._inbox.append(event)
-            self.pump()
+                self._drop(event.snapshot.run.run)
+                self._epochs[event.snapshot.run.run] = event.epoch
+            # All at once: nothing new may take the slots of attempts that still live, whosever they are.
+            self._inbox.extend(events)
+        self.pump()
+        if failed is not None:
+            raise failed
         return handles
 
     def busy(self, run: int) -> bool:
@@ -414,7 +433,9 @@ class Engine:
         return refused
 
     def _publish(self, changes: list[Change], commands: list[Command]) -> None:
-        """Tell whoever waits, and whoever listens."""
+        """Tell whoever listens, and then whoever waits: who is woken by an end finds that it was told of."""
+        for listener in self._listeners:
+            listener(changes)
         watchers = self.watchers
         for command in commands:
             if type(command) is Accepted:
@@ -426,12 +447,13 @@ class Engine:
                 if type(change) is TaskChanged:
                     if change.state in TERMINAL:
                         watchers.settled(change)
+                elif type(change) is RunChanged:
+                    if change.state in RUN_TERMINAL:
+                        watchers.run_ended(change.run)
                 elif type(change) is RunAdded:
                     watchers.run_accepted(change.run)
                 elif type(change) is MapExpanded:
                     watchers.expanded(change)
-        for listener in self._listeners:
-            listener(changes)
 
     def _perform(self, commands: list[Command], now: float) -> None:
         starts: dict[str, list[Attempt]] = {}
@@ -533,18 +555,48 @@ class Engine:
             if self._closing:
                 return
             self.beat()
+            asked = self.requested()
             due = self.state.next_due()
             if due is not None and due <= self.clock.now():
                 self._inbox.append(Tick())
             self.pump()
+            if asked:
+                self.answered(asked)
 
     def _patience(self) -> float:
         now = self.clock.now()
-        until = self._beat_at
+        until = min(self._beat_at, self._ask_at)
         due = self.state.next_due()
         if due is not None:
             until = min(until, due)
         return min(max(until - now, 0.0), self._lease_s / 3)
+
+    def requested(self) -> list[str]:
+        """Take in what other processes ask of the runs here; returns the requests' ids."""
+        now = self.clock.now()
+        if now < self._ask_at or self.halted is not None:
+            return []
+        self._ask_at = now + REQUESTS_EVERY_S
+        if not self.state.runs:
+            return []
+        try:
+            found = self.store.requests(self.id)
+        except WeftError:
+            return []  # The store is busy or broken: the next commit tells, and the requests stay.
+        # A run that is being restored has none of its own state yet: its requests can wait.
+        found = [each for each in found if each.run in self.state.runs]
+        self._inbox.extend(event for each in found if (event := event_of(each)) is not None)
+        return [each.request_id for each in found]
+
+    def answered(self, request_ids: Sequence[str]) -> None:
+        """Forget requests that were taken in, once what they did is durable; else they are taken in again."""
+        with self._turning:
+            if self._inbox or self.halted is not None:
+                return
+            try:
+                self.store.drop_requests(request_ids)
+            except WeftError:
+                return
 
     def beat(self) -> None:
         """Prolong the lease when it is time to."""
@@ -572,7 +624,12 @@ class Engine:
 
     def _new_run(self, graph: Graph) -> tuple[int, str, str]:
         # Sets have no order of their own: without one, equal graphs would differ between processes.
-        digest = sha256(msgspec.msgpack.encode(graph, order="deterministic")).hexdigest()
+        known = self._digests.get(id(graph))
+        if known is not None and known[0] is graph:
+            digest = known[1]
+        else:
+            digest = sha256(msgspec.msgpack.encode(graph, order="deterministic")).hexdigest()
+            self._digests = {id(graph): (graph, digest)}
         now = self.clock.now()
         with self._ids_lock:
             if digest not in self._graphs:

@@ -82,9 +82,19 @@ class Watchers:
         key = (change.run, change.idx)
         handles = self._tasks.get(key)
         if handles is not None:
-            with self._lock:
-                del self._tasks[key]
             outcome = Settled(change.state, change.result, change.error)
+            rest = []
+            if change.idx == 0:
+                # Whoever waits for the run waits for its hooks too.
+                rest = [pending for pending in handles if pending.of_run]
+                handles = [pending for pending in handles if not pending.of_run]
+                for pending in rest:
+                    pending.ending = outcome
+            with self._lock:
+                if rest:
+                    self._tasks[key] = rest
+                else:
+                    del self._tasks[key]
             maps = self._maps.get(change.run)
             for pending in handles:
                 pending.settled = outcome
@@ -101,6 +111,14 @@ class Watchers:
                 if pending.eager:
                     pending.wake()
                 return
+
+    def run_ended(self, run: int) -> None:
+        """A run ended, with all of its hooks."""
+        with self._lock:
+            handles = self._tasks.pop((run, 0), [])
+        for pending in handles:
+            pending.settled = pending.ending
+            pending.wake()
 
     def hand(self, attempt: Attempt) -> bool:
         """Give an inline attempt to the thread that waits for it; False if none does."""

@@ -48,9 +48,16 @@ class Slot:
         self.announced = False
         self.attempt = attempt
 
-    def leave(self) -> None:
-        """The attempt is over: from now on nothing strikes this thread. Struck itself, it is called again."""
+    def leave(self, into: dict[AttemptId, Attempt] | None = None) -> None:
+        """The attempt is over: from now on nothing strikes this thread. Struck itself, it is called again.
+
+        Args:
+            into: Where the attempt is put in the same instant, if it is to go on elsewhere.
+        """
         with self.lock:
+            # In this order an exception between the lines costs nothing: the second call does it all again.
+            if into is not None and self.attempt is not None:
+                into[self.attempt.id] = self.attempt
             self.attempt = None
             self.give_up_at = None
             struck, self.struck = self.struck, None
@@ -68,8 +75,11 @@ class Slot:
 
     def strike(self, attempt_id: AttemptId, kind: type[Interrupt], give_up_at: float) -> bool:
         """Raise ``kind`` in the thread if it still carries out this attempt."""
+        attempt = self.attempt
+        if attempt is None or attempt.id != attempt_id:
+            return False
         with self.lock:
-            if self.attempt is None or self.attempt.id != attempt_id or self.thread is None:
+            if self.attempt is not attempt or self.thread is None:
                 return False
             if self.struck is None:
                 self.struck = kind

@@ -148,23 +148,26 @@ class ThreadExecutor:
     def cancel(self, ids: Iterable[AttemptId], *, grace_s: float = 5.0) -> None:
         """Ask each to stop, and give it up after ``grace_s``."""
         give_up_at = time.monotonic() + grace_s
-        slots: dict[AttemptId, Slot] | None = None
         for attempt_id in ids:
-            attempt = self._queued.pop(attempt_id, None)
-            if attempt is not None:
-                self._outbox.waiting.append(endings.cancelled(attempt))
+            # An attempt goes from the queue to a thread, and from there back and to the loop, and is seen in
+            # the next place before it leaves the one before. Looking in this order finds it.
+            if self._cancel_queued(attempt_id):
                 continue
-            if slots is None:
-                slots = {busy.id: slot for slot in list(self._slots) if (busy := slot.attempt) is not None}
-            slot = slots.get(attempt_id)
-            if slot is not None and slot.strike(attempt_id, Cancelled, give_up_at):
+            if any(slot.strike(attempt_id, Cancelled, give_up_at) for slot in list(self._slots)):
                 continue
             flow_slot = self._flow_slots.get(attempt_id)
             if flow_slot is not None:
                 self._stop_flow(flow_slot, attempt_id, Cancelled, give_up_at)
-            elif self._lane is not None:
+            elif not self._cancel_queued(attempt_id) and self._lane is not None:
                 self._lane.cancel(attempt_id, grace_s)
         self._wake_watch(0.0)
+
+    def _cancel_queued(self, attempt_id: AttemptId) -> bool:
+        attempt = self._queued.pop(attempt_id, None)
+        if attempt is None:
+            return False
+        self._outbox.waiting.append(endings.cancelled(attempt))
+        return True
 
     def capacity(self) -> int:
         """The pool's threads, about 20 ms of queued work, and everything that takes no thread of the pool."""
@@ -290,23 +293,25 @@ class ThreadExecutor:
             ours = self._queued.pop(attempt.id, None) is not None
             if ours:
                 ended = self.runner.run_sync(attempt)
-                if ended is None:
-                    for_loop = True
-                    self._queued[attempt.id] = attempt
-            slot.leave()
+                for_loop = ended is None
+            slot.leave(self._queued if for_loop else None)
         except Interrupt as struck:
             # It hit in the few lines outside user code. It hits once, so the second time is undisturbed.
-            slot.leave()
-            if for_loop and self._queued.pop(attempt.id, None) is None:
-                return None  # Cancelled in these lines, and answered.
+            slot.leave(self._queued if for_loop else None)
+            if for_loop:
+                for_loop = False
+                ours = self._queued.pop(attempt.id, None) is not None
             if ours and ended is None:
-                return self._interrupted(slot, attempt, struck)
+                ended = self._interrupted(slot, attempt, struck)
         if slot.abandoned:
-            self._queued.pop(attempt.id, None)
             return None
         if for_loop:
-            self._async_lane().submit([attempt], still=lambda each: self._queued.pop(each, None) is not None)
+            self._async_lane().submit([attempt], still=self._unqueue)
         return ended
+
+    def _unqueue(self, attempt_id: AttemptId) -> bool:
+        """Take an attempt out of the queued ones; False if it was cancelled."""
+        return self._queued.pop(attempt_id, None) is not None
 
     def _interrupted(self, slot: Slot, attempt: Attempt, struck: Interrupt) -> Ended:
         if isinstance(struck, TimedOut):

@@ -152,6 +152,7 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         deadline_s: Seconds after the run's start past which it is late.
         label, doc, tags: For people.
         path: Names of the visual groups around it, outermost first.
+        groups: What its ``GroupCall`` may name, if the node is in no graph: a ``@dag`` that a flow calls.
     """
 
     key: str
@@ -183,12 +184,14 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     doc: str = ""
     tags: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
+    groups: dict[str, "Group"] = {}
 
 
 class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
     """A parameter of a workflow or group.
 
-    ``schema`` is JSON Schema of its type, for forms and checks outside the user's code.
+    ``schema`` is JSON Schema of its type, for forms and checks outside the user's code. ``fact`` names the
+    fact of the run (``logical_date``) that is its default.
     """
 
     name: str
@@ -196,6 +199,7 @@ class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
     required: bool = False
     schema: dict[str, Any] = {}
     doc: str = ""
+    fact: str = ""
 
 
 class Outcome(StrEnum):

@@ -59,14 +59,15 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True, tag="item"):
     depth: int = 0
 
 
-class Fact(msgspec.Struct, frozen=True, tag="fact"):
-    """A fact about the run or the scope.
+class Fact(msgspec.Struct, frozen=True, omit_defaults=True, tag="fact"):
+    """A fact about the run or the scope, or a part of it.
 
-    ``run_id``, ``workflow``, ``logical_date``, ``key``, ``map_index``, ``attempt``; in an exit handler also
-    ``status`` and ``failures`` of the scope that ended.
+    ``run_id``, ``workflow``, ``logical_date`` (UTC; when the run was accepted, if nobody said), ``key``,
+    ``map_index``, ``attempt``; in an exit handler also ``status`` and ``failures`` of the scope that ended.
     """
 
     name: str
+    path: tuple[str | int, ...] = ()
 
 
 class HookEvent(msgspec.Struct, frozen=True, tag="hook_event"):

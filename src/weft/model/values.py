@@ -73,5 +73,8 @@ Bound = Plain | ResultList | Pick | Packed | Absent | Named
 ARGS = "*"
 """The input name under which a Python call's ``(args, kwargs)`` pair travels as one value."""
 
+AFTER = "after:"
+"""Inputs whose names begin so are only waited for: they give the call no value."""
+
 NONE = Result("msgpack", b"\xc0", None, 1)
 """The value ``None``."""

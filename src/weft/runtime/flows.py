@@ -39,10 +39,11 @@ class Frame:
         key: The flow's key, for messages.
         ordinal: Calls made so far.
         open: Handles, by index, that nobody has looked at yet.
+        held: Whatever must live as long as the body runs.
         suspend_after_s: How long a wait may hold the thread; ``None``: for ever.
     """
 
-    __slots__ = ("_counters", "host", "id", "key", "open", "ordinal", "suspend_after_s")
+    __slots__ = ("_counters", "held", "host", "id", "key", "open", "ordinal", "suspend_after_s")
 
     def __init__(self, host: Host, attempt: Attempt, *, suspend_after_s: float | None = None) -> None:
         self.host = host
@@ -50,6 +51,7 @@ class Frame:
         self.key = attempt.key
         self.ordinal = 0
         self.open: dict[int, Pending] = {}
+        self.held: set[object] = set()
         self.suspend_after_s = suspend_after_s
         self._counters: dict[str, int] = {}
 

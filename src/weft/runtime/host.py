@@ -39,6 +39,8 @@ class Pending:
         base, count: First index and number of a map's items; -1 and 0 otherwise.
         eager: Whether to wake for each item, not only for the map's end.
         settled: How it ended.
+        of_run: Whether it is about a whole run: then it settles once the root's hooks have ended too.
+        ending: How the root of such a run ended, while its hooks go on.
         items: How each item of a map ended.
         refused: Why it was not accepted.
         halted: The error that stopped the engine itself.
@@ -53,9 +55,11 @@ class Pending:
         "base",
         "count",
         "eager",
+        "ending",
         "halted",
         "idx",
         "items",
+        "of_run",
         "refused",
         "replayed",
         "run",
@@ -73,6 +77,8 @@ class Pending:
         self.accepted = False
         self.replayed = False
         self.settled: Settled | None = None
+        self.of_run = False
+        self.ending: Settled | None = None
         self.count = 0
         self.eager = False
         self.items: dict[int, Settled] = {}
@@ -195,9 +201,9 @@ def host() -> Host:
 
     Raises:
         UsageError: No composition root was installed.
+        ScriptEnd: The calling script is only being loaded.
     """
-    if load.loading():
-        raise load.Enough
+    load.refuse_while_loading()
     if not _opener:
         raise UsageError("there is no engine in this process", hint="import weft before calling a task")
     return _opener[0]()

@@ -8,7 +8,7 @@ A script is known as ``__main__`` to the process that started it. Here it is exe
 whose class was pickled under either name opens in both processes.
 
 A script may call its workflow at the top, without asking whether it is the main one. Where it is only loaded
-that call must not start a run: the call ends the loading (``Enough``), and what is defined above it counts.
+that call must not start a run: it ends the loading (``ScriptEnd``), and what is defined above it counts.
 """
 
 import difflib
@@ -28,10 +28,12 @@ from weft.model.errors import UnknownReference, WorkflowImportError
 from weft.model.values import Result
 
 SCRIPT = "__weft_main__"
+
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
+
 class ScriptEnd(BaseException):
-    """Raised where a script, executed only for its functions, starts to run its own workflow: enough is known."""
+    """A script that is executed only for its functions starts its own workflow: enough is known."""
 
 
 class _Executing(threading.local):
@@ -43,24 +45,17 @@ _executing = _Executing()
 generation = 0
 """Grows with every registration: whoever remembers what ``load`` found looks again when this has changed."""
 
+LOCAL = "local"
+"""The format of the payload of a function that cannot be pickled: only the process that made it finds it."""
+
 _registered: dict[tuple[str, str], Any] = {}
 _pickled: WeakValueDictionary[Result, Any] = WeakValueDictionary()
+_local: dict[Result, Any] = {}
 _scripts: dict[str, tuple[int, ModuleType]] = {}
 _projects: set[str] = set()
 _lock = threading.RLock()
 
-_loading: set[int] = set()
-
 sys.modules.setdefault(SCRIPT, sys.modules["__main__"])
-
-
-class Enough(BaseException):
-    """A script that is only being loaded asks to run something: it has defined what it has."""
-
-
-def loading() -> bool:
-    """Whether this thread is loading user code, which then must not run workflows."""
-    return threading.get_ident() in _loading
 
 
 def register(module: str, qualname: str, fn: Any, *, payload: Result | None = None) -> None:
@@ -76,8 +71,17 @@ def register(module: str, qualname: str, fn: Any, *, payload: Result | None = No
     global generation
     generation += 1
     _registered[module, qualname] = fn
-    if payload is not None:
+    if payload is None:
+        return
+    if payload.format == LOCAL:
+        _local[payload] = fn
+    else:
         _pickled[payload] = fn
+
+
+def pickled(payload: Result) -> Any:
+    """What this process registered under a payload and still holds; ``None`` if there is nothing."""
+    return _pickled.get(payload)
 
 
 def load(call: PythonCall, *, project: str = "", unpickle: Callable[[Result], Any]) -> Any:
@@ -92,6 +96,12 @@ def load(call: PythonCall, *, project: str = "", unpickle: Callable[[Result], An
         WorkflowImportError: The module or script is missing or failed to import.
         UnknownReference: It imported, but the name is not in it.
     """
+    if call.payload is not None and call.payload.format == LOCAL:
+        # Another process may have made its own by the same name, as a script does that is run again.
+        found = _local.get(call.payload) or _registered.get((call.module, call.qualname))
+        if found is None:
+            raise _unknown(call, "cannot be pickled, so only the process that made it can run it")
+        return found
     if call.payload is not None:
         found = _pickled.get(call.payload)
         if found is None and "<locals>" not in call.qualname:
@@ -176,8 +186,6 @@ def _execute(path: str) -> ModuleType:
         if not isinstance(exc, Exception):
             raise
         raise _import_error(path, exc) from exc
-    finally:
-        _loading.discard(thread)
     main = sys.modules["__main__"]
     main.__dict__["__getattr__"] = _main_fallback
     return module
@@ -197,11 +205,10 @@ def module(name: str) -> ModuleType:
     Raises:
         WorkflowImportError: It is missing (the field ``missing`` is then true) or failed.
     """
-    thread = threading.get_ident()
-    _loading.add(thread)
+    _executing.depth += 1
     try:
         return importlib.import_module(name)
-    except Enough as exc:
+    except ScriptEnd as exc:
         raise WorkflowImportError(
             "it runs a workflow while it is imported",
             where=_last_line(exc) or name,
@@ -221,7 +228,7 @@ def module(name: str) -> ModuleType:
     except Exception as exc:
         raise _import_error(name, exc) from exc
     finally:
-        _loading.discard(thread)
+        _executing.depth -= 1
 
 
 def _import_error(name: str, exc: Exception) -> WorkflowImportError:
@@ -254,11 +261,7 @@ def _last_line(exc: BaseException) -> str:
 def _pick(module: ModuleType, call: PythonCall) -> Any:
     where = call.file or call.module
     if "<locals>" in call.qualname:
-        raise UnknownReference(
-            f"{call.qualname!r} was made inside a function, so no import leads to it",
-            where=where,
-            hint="move it to the top of its module",
-        )
+        raise _unknown(call, "was made inside a function, so no import leads to it")
     found: Any = module
     for part in call.qualname.split("."):
         try:
@@ -272,6 +275,15 @@ def _pick(module: ModuleType, call: PythonCall) -> Any:
                 qualname=call.qualname,
             ) from exc
     return found
+
+
+def _unknown(call: PythonCall, why: str) -> UnknownReference:
+    return UnknownReference(
+        f"{call.qualname!r} {why}",
+        where=call.file or call.module,
+        hint="move it to the top of its module",
+        qualname=call.qualname,
+    )
 
 
 def _add_project(project: str) -> None:

@@ -299,13 +299,14 @@ class Runner:
             # The code did not even load. Another try meets the same code, unless the world was at fault.
             return False if isinstance(exc, UsageError) else None
         condition = getattr(target.found, "retry_if", None)
-        if condition is None:
-            return False if isinstance(exc, NotSerializable) else None
         try:
-            return bool(condition(exc))
+            verdict = None if condition is None else condition(exc)
         except Exception:
             TASK_LOGGER.exception("the retry condition of %s failed, so it is not retried", attempt.key)
             return False
+        if verdict is None:
+            return False if isinstance(exc, NotSerializable) else None
+        return bool(verdict)
 
 
 def timeout_error(attempt: Attempt, exc: BaseException | None = None) -> ErrorInfo:

@@ -35,7 +35,7 @@ from weft.model.rows import MapRow, RunRow, SignalRow, Snapshot, TaskRow
 from weft.model.states import TaskState
 from weft.store.event_log import Packed, bounds, encode_block, pack, unpack
 from weft.store.isolation import isolated, run_copy, task_copy
-from weft.store.protocol import CacheRow, EngineRow, EventRow, PublishedRow
+from weft.store.protocol import CacheRow, EngineRow, EventRow, PublishedRow, Request
 from weft.store.query import RUNS, TASKS, parse, predicate
 from weft.store.references import LATEST, prefixes, unknown_run, unknown_task
 
@@ -79,6 +79,7 @@ class MemoryStore:
         self._cache: dict[str, CacheRow] = {}
         self._graphs: dict[str, tuple[str, int, float, bytes]] = {}
         self._engines: dict[int, EngineRow] = {}
+        self._requests: dict[str, Request] = {}
         self._log: list[Block] = []
         self._last_seq = 0
         self._next_run = 1
@@ -178,6 +179,29 @@ class MemoryStore:
                     claimed[run] = held.row.epoch
             return claimed
 
+    def ask(self, request: Request) -> bool:
+        """See ``Store.ask``."""
+        with self._lock:
+            known = request.request_id in self._requests
+            self._requests.setdefault(request.request_id, replace(request))
+            return not known
+
+    def requests(self, engine: int) -> list[Request]:
+        """See ``Store.requests``."""
+        with self._lock:
+            rows = [(each, self._runs.get(each.run)) for each in self._requests.values()]
+            return [
+                replace(each)
+                for each, held in rows
+                if held is not None and held.row.owner == engine and held.row.ended_at is None
+            ]
+
+    def drop_requests(self, request_ids: Sequence[str]) -> None:
+        """See ``Store.drop_requests``."""
+        with self._lock:
+            for each in request_ids:
+                self._requests.pop(each, None)
+
     def delete_runs(self, runs: Sequence[int]) -> int:
         """See ``Store.delete_runs``."""
         with self._lock:
@@ -189,6 +213,9 @@ class MemoryStore:
             if ended:
                 self._log = [block for block in self._log if block[1] not in ended]
                 self._cache = {key: row for key, row in self._cache.items() if row.run not in ended}
+                self._requests = {
+                    key: each for key, each in self._requests.items() if each.run not in ended
+                }
             return len(ended)
 
     def prune(self, *, ended_before: float, limit: int = 1000) -> list[str]:

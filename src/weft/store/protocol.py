@@ -70,6 +70,35 @@ class EngineRow(msgspec.Struct, kw_only=True):
     process_started: str = ""
 
 
+class Request(msgspec.Struct, kw_only=True):
+    """What a person, or another process, asks of the engine that owns a run.
+
+    It waits in the store until that engine has made its effect durable; if nobody runs the run, until it is
+    resumed. Every kind has no effect the second time, so that an engine may crash between the two.
+
+    Attributes:
+        request_id: Chosen by who asks; a second request of the same id is ignored.
+        run: The run that it is about.
+        kind: ``send``, ``answer``, ``cancel``, ``pause`` or ``resume``.
+        at: When it was asked, Unix seconds.
+        by: Who asked.
+        name: ``send``: the event's name.
+        idx: ``answer``: the task run that waits for it.
+        payload: ``send``, ``answer``: the value.
+        force: ``cancel``: without teardowns and exit handlers.
+    """
+
+    request_id: str
+    run: int
+    kind: str
+    at: float
+    by: str = ""
+    name: str = ""
+    idx: int = -1
+    payload: Result | None = None
+    force: bool = False
+
+
 class Reader(Protocol):
     """The questions anyone may ask, at any time, beside any engine."""
 
@@ -179,6 +208,15 @@ class Store(Reader, Protocol):
         Returns:
             Run to its new epoch. A run that a live engine owns is left out.
         """
+
+    def ask(self, request: Request) -> bool:
+        """Leave a request for the engine that owns the run, durably. False if its id is known already."""
+
+    def requests(self, engine: int) -> list[Request]:
+        """The requests about open runs that the engine owns, oldest first; cheap when there are none."""
+
+    def drop_requests(self, request_ids: Sequence[str]) -> None:
+        """Forget requests whose effects are durable."""
 
     def load(self, run: int) -> Snapshot:
         """Everything of one run. Raises ``NotFound``."""

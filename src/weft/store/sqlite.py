@@ -30,8 +30,10 @@ from weft.model.graph import Graph
 from weft.model.states import RunState
 from weft.store.batch import Batch, encode, error_json, plan
 from weft.store.event_log import EMPTY, bounds, encode_block
+from weft.store.protocol import Request
 from weft.store.sqlite_connection import Writer
 from weft.store.sqlite_read import SqliteReader
+from weft.store.sqlite_rows import decode_request
 from weft.store.statements import statements
 
 DELETE_ROWS = 2000
@@ -134,6 +136,21 @@ class SqliteStore(SqliteReader):
                 if taken:
                     claimed[run] = taken[0][0]
         return claimed
+
+    def ask(self, request: Request) -> bool:
+        """See ``Store.ask``."""
+        values = (request.request_id, request.run, msgspec.msgpack.encode(request))
+        with self._writer.transaction() as db:
+            return bool(db.execute(self._do["add_request"], values).fetchall())
+
+    def requests(self, engine: int) -> list[Request]:
+        """See ``Store.requests``."""
+        return [decode_request(body) for (body,) in self._fetch("requests", engine)]
+
+    def drop_requests(self, request_ids: Sequence[str]) -> None:
+        """See ``Store.drop_requests``."""
+        with self._writer.transaction() as db:
+            db.executemany(self._do["drop_request"], [(each,) for each in request_ids])
 
     def delete_runs(self, runs: Sequence[int]) -> int:
         """See ``Store.delete_runs``. A crash in the middle leaves rows that the next call deletes."""
@@ -278,6 +295,6 @@ class SqliteStore(SqliteReader):
                         db.execute(self._do["delete_old_keepers"])
                 more = len(gone) == DELETE_ROWS
         with self._writer.transaction() as db:
-            for table in ("nodes", "maps", "signals", "published", "cache"):
+            for table in ("nodes", "maps", "signals", "published", "cache", "requests"):
                 db.execute(self._do[f"delete_{table}"], (run,))
             db.execute(self._do["end_doomed"], (run,))

@@ -13,6 +13,7 @@ from weft.model.rows import RunRow, TaskRow
 from weft.model.states import RunState, TaskState
 from weft.model.values import Result
 from weft.model.waits import Wait
+from weft.store.protocol import Request
 
 RUN_COLUMNS = (
     "run, uid, workflow, dialect, graph, version, state, owner, epoch, created_at, started_at, ended_at, "
@@ -31,6 +32,7 @@ decode_inputs: Callable[[bytes], dict[str, Input]] = msgspec.msgpack.Decoder(dic
 decode_chosen: Callable[[bytes], tuple[str, ...]] = msgspec.msgpack.Decoder(tuple[str, ...]).decode
 decode_node: Callable[[bytes], Node] = msgspec.msgpack.Decoder(Node).decode
 decode_graph: Callable[[bytes], Graph] = msgspec.msgpack.Decoder(Graph).decode
+decode_request: Callable[[bytes], Request] = msgspec.msgpack.Decoder(Request).decode
 decode_published: Callable[[bytes], Published] = msgspec.msgpack.Decoder(Published).decode
 decode_error: Callable[[str], ErrorInfo] = msgspec.json.Decoder(ErrorInfo).decode
 decode_tags: Callable[[str], tuple[str, ...]] = msgspec.json.Decoder(tuple[str, ...]).decode

@@ -15,7 +15,7 @@ from weft.core.binding import bind, bind_inputs, value
 from weft.core.changes import Change, MapExpanded, RunAdded, RunChanged, TaskAdded, TaskChanged
 from weft.core.commands import Accepted, Command, Prepare, Refused, Start, Stop
 from weft.core.events import Called, Event, Prepared, Restored, Submitted, Tick
-from weft.core.state import State, Task
+from weft.core.state import Flow, State, Task
 from weft.core.step import step_all
 from weft.core.transitions import RUN, TASK
 from weft.core.turn import digest_of
@@ -77,7 +77,7 @@ class Failure(Exception):
 
 
 class Suspend(NamedTuple):
-    """Yielded by a flow's body: give the thread back until one of these handles has ended."""
+    """Yielded by a flow's body: give the thread back until one of these handles has ended, unless one has."""
 
     tasks: tuple[int, ...]
 
@@ -224,7 +224,9 @@ class Driver:
         used: dict[str, int] = {}
         for run in self.state.runs.values():
             for each in run.tasks.values():
-                assert bool(each.executor) == (each.id in self.live and each.state in LIVE), each
+                closing = isinstance(each.body, Flow) and each.body.closing is not None
+                assert closing or bool(each.executor) == (each.id in self.live), each
+                assert not each.executor or each.state in LIVE, each
                 if each.executor:
                     inflight[each.executor] = inflight.get(each.executor, 0) + 1
                     for key, slots in each.held:
@@ -342,6 +344,8 @@ class Driver:
             return True
         if isinstance(wanted, Await):
             running.awaits = wanted.idx
+        elif isinstance(wanted, Suspend) and any(idx in self.settled for idx in wanted.tasks):
+            return self._resume(aid, running)
         elif isinstance(wanted, Suspend):
             self.end(aid, Ended(aid, S.WAITING, wait=ChildrenWait(wanted.tasks)))
         else:

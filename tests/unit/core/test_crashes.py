@@ -142,11 +142,12 @@ OPS = st.sampled_from(["call", "submit", "await", "map", "group", "flow", "sleep
 
 
 def program(ops: list[str], inner: list[str] | None) -> Callable[[dict[str, Any]], Any]:
-    """A flow's body that does what ``ops`` says, deterministically; a failed call it waits for fails it."""
+    """A flow's body that does what ``ops`` says, deterministically; a failed call fails it at the end."""
 
     def body(_given: dict[str, Any]) -> Any:
         handles: list[int] = []
         total: list[Any] = []
+        failed = False
         for op in ops:
             if op == "await" and handles:
                 total.append((yield Await(handles.pop(0))).state)
@@ -171,9 +172,12 @@ def program(ops: list[str], inner: list[str] | None) -> Callable[[dict[str, Any]
                 handles.append((yield Ask(task("s", retry=Retry(limit=2)), wait=False)))
             elif op == "call":
                 outcome = yield Ask(task("c"))
-                if not outcome.state.ok:
-                    raise Failure
+                failed = failed or not outcome.state.ok
                 total.append(outcome.plain)
+        for handle in handles:
+            total.append((yield Await(handle)).state)
+        if failed:
+            raise Failure
         return [str(each) for each in total]
 
     return body

@@ -1,9 +1,11 @@
 """What is known of a user's function: where it is found again, and which version of the code it is."""
 
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from hashlib import sha256
+from itertools import count
 from types import CodeType
 from typing import Any
 
@@ -12,12 +14,22 @@ import cloudpickle
 from weft.artifacts.artifacts import Artifacts
 from weft.model.calls import PythonCall
 from weft.model.values import Result
+from weft.runtime import load
+
+_MARKS = count(1)
 
 
 def name_of(fn: Callable[..., Any]) -> str:
     """The function's own name; ``lambda`` for one without."""
     name = getattr(fn, "__name__", type(fn).__name__)
     return "lambda" if name == "<lambda>" else name
+
+
+def place_of(fn: Callable[..., Any]) -> tuple[str, str]:
+    """The function's module and qualified name; an object that is callable has no name that leads to it."""
+    module = getattr(fn, "__module__", None) or "__main__"
+    qualname = getattr(fn, "__qualname__", None)
+    return module, qualname or f"<locals>.{type(fn).__qualname__}"
 
 
 def script_of(module: str) -> str | None:
@@ -29,29 +41,67 @@ def script_of(module: str) -> str | None:
 
 def needs_payload(fn: Callable[..., Any]) -> bool:
     """Whether no name leads to the function: a closure, a lambda, something typed at a prompt."""
-    qualname = getattr(fn, "__qualname__", "")
+    module, qualname = place_of(fn)
     if "<locals>" in qualname or "<lambda>" in qualname:
         return True
-    module = getattr(fn, "__module__", None) or "__main__"
     return module == "__main__" and script_of(module) is None
 
 
-def payload_of(fn: Callable[..., Any], artifacts: Artifacts) -> Result | None:
-    """The pickled function, for processes that cannot import it; ``None`` if it cannot be pickled."""
+def payload_of(fn: Callable[..., Any], artifacts: Artifacts, found: Any) -> Result:
+    """What leads to a function that has no name, as ``found``: its pickle, which other processes open too.
+
+    One that cannot be pickled is known to this process alone. Two that look the same, such as closures over
+    two empty lists, are told apart.
+    """
+    mark = f"{os.getpid()}.{next(_MARKS)}".encode()
     try:
-        data = cloudpickle.dumps(fn)
+        data: bytes = cloudpickle.dumps(fn)
     except Exception:
-        return None
-    return artifacts.store("pickle", data)
+        return Result(load.LOCAL, mark, None, len(mark))
+    payload = artifacts.store("pickle", data)
+    if load.pickled(payload) not in (None, found):
+        # A pickle ends before its last byte if more follow.
+        payload = artifacts.store("pickle", data + mark)
+    return payload
 
 
 def python_call(
-    fn: Callable[..., Any], *, flow: bool = False, version: str = "", payload: Result | None = None
+    fn: Callable[..., Any], found: Any, artifacts: Artifacts | None, *, flow: bool = False, version: str = ""
 ) -> PythonCall:
-    """How the function is named in a graph."""
-    module = getattr(fn, "__module__", None) or "__main__"
-    qualname = getattr(fn, "__qualname__", type(fn).__qualname__)
+    """How the function is named in a graph; this process finds it as ``found`` from now on.
+
+    Args:
+        fn: The function.
+        found: It, or the decorated object that holds it.
+        artifacts: Where the function goes if no name leads to it; ``None``: only its name counts.
+        flow: Whether it is a flow.
+        version: Stands for its source.
+    """
+    module, qualname = place_of(fn)
+    payload: Result | None = None
+    if artifacts is not None and needs_payload(fn):
+        payload = payload_of(fn, artifacts, found)
+    load.register(module, qualname, found, payload=payload)
     return PythonCall(module, qualname, script_of(module), flow, payload, version or code_version(fn))
+
+
+def by_name(bound: inspect.BoundArguments) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A call's arguments with as many as can be given by name, in the order of the signature."""
+    parameters = bound.signature.parameters
+    variadic = [each.name for each in parameters.values() if each.kind is each.VAR_POSITIONAL]
+    if variadic and bound.arguments.get(variadic[0]):
+        return bound.args, bound.kwargs
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    for name, value in bound.arguments.items():
+        kind = parameters[name].kind
+        if kind is inspect.Parameter.POSITIONAL_ONLY:
+            args.append(value)
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            kwargs.update(value)
+        elif kind is not inspect.Parameter.VAR_POSITIONAL:
+            kwargs[name] = value
+    return tuple(args), kwargs
 
 
 def code_version(fn: Callable[..., Any]) -> str:

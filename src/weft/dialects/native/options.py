@@ -6,7 +6,7 @@ from typing import Any, Literal, TypedDict
 
 from weft.dialects.native.durations import Duration, seconds
 from weft.model.errors import InvalidPolicy
-from weft.model.graph import Hook, HookOn
+from weft.model.graph import Branch, Hook, HookOn, MapMode, MapSpec
 from weft.model.inputs import HookEvent
 from weft.model.policies import (
     Backoff,
@@ -52,7 +52,10 @@ class TaskOptions(TypedDict, total=False):
         tags, doc, label: For people.
         on_start, on_success, on_failure, on_retry, on_skip, on_cancel, on_end, on_rollback: Hooks.
         wait_for: Futures that must end first without giving a value.
-        branch: Whether its result names the tasks of a ``@dag`` to follow.
+        branch: Whether its result names the tasks of a ``@dag`` to follow; the others after it are skipped.
+        short_circuit: Whether a false result skips all that comes after it in a ``@dag``, whatever its rule;
+            ``"direct"``: only what comes directly after it.
+        max_active: Items of its ``.map`` that may be live at once.
         deadline: Seconds after the run's start past which it is late.
     """
 
@@ -97,6 +100,8 @@ class TaskOptions(TypedDict, total=False):
     on_rollback: HookFn | Sequence[HookFn]
     wait_for: Sequence[Any]
     branch: bool
+    short_circuit: bool | Literal["direct"]
+    max_active: int
     deadline: Duration
 
 
@@ -210,6 +215,28 @@ def resources_of(options: TaskOptions) -> Resources | None:
 def placement_of(options: TaskOptions) -> Placement:
     """Where it runs."""
     return Placement(executor=options.get("executor", ""), options=options.get("executor_options", {}))
+
+
+def branch_of(options: TaskOptions) -> Branch | None:
+    """How its result steers what comes after it."""
+    short = options.get("short_circuit", False)
+    if short not in (True, False, "direct"):
+        raise InvalidPolicy(f"short_circuit={short!r} is not known", hint='use True or "direct"')
+    if options.get("branch"):
+        if short:
+            raise InvalidPolicy("a task cannot have both branch and short_circuit", hint="choose one")
+        return Branch.CHOOSE
+    if not short:
+        return None
+    return Branch.SHORT_CIRCUIT if short is True else Branch.SHORT_CIRCUIT_DIRECT
+
+
+def map_of(options: TaskOptions, mode: MapMode = MapMode.ZIP) -> MapSpec:
+    """How its ``.map`` is carried out."""
+    most = options.get("max_active")
+    if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+        raise InvalidPolicy(f"max_active must be a whole number from 1 up, and is {most!r}")
+    return MapSpec(mode=mode, max_active=most)
 
 
 def hooks_of(options: TaskOptions, call: Callable[[HookFn], Any]) -> tuple[Hook, ...]:

@@ -44,8 +44,10 @@ class Parameters:
     def __iter__(self) -> typing.Iterator[inspect.Parameter]:
         return iter(self.signature.parameters.values())
 
-    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Values by name, with defaults filled in, checked and converted.
+    def bind(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, convert: bool = True
+    ) -> dict[str, Any]:
+        """Values by name, with defaults filled in, checked and converted (or left as they are).
 
         Raises:
             UnknownParameter, MissingParameter, WrongParameterType: See the message.
@@ -70,7 +72,8 @@ class Parameters:
         bound: dict[str, Any] = {}
         for each in self:
             if each.name in given:
-                bound[each.name] = self.convert(each.name, given[each.name])
+                value = given[each.name]
+                bound[each.name] = self.convert(each.name, value) if convert else value
             elif each.default is not _EMPTY:
                 bound[each.name] = each.default
             else:

@@ -93,4 +93,6 @@ def _check_zone(tz: str) -> None:
     try:
         ZoneInfo(tz)
     except (ValueError, OSError, KeyError) as exc:
-        raise InvalidPolicy(f"there is no time zone {tz!r}", hint='use a name such as "Europe/Stockholm"') from exc
+        raise InvalidPolicy(
+            f"there is no time zone {tz!r}", hint='use a name such as "Europe/Stockholm"'
+        ) from exc

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from weft.dialects.native.drafts import Draft, user_line
@@ -87,7 +88,9 @@ class Symbol(Orderable):
 
     def __getitem__(self, step: str | int) -> Symbol:
         if isinstance(step, bool) or not isinstance(step, str | int):
-            refuse(self, f"no part can be taken with {step!r}", "use a name or a number, or do it inside a task")
+            refuse(
+                self, f"no part can be taken with {step!r}", "use a name or a number, or do it inside a task"
+            )
         return self._part(step)
 
     def __getattr__(self, name: str) -> Symbol:
@@ -267,9 +270,7 @@ def succeeded(task: Any, *, items: str = "") -> StateSymbol:
 
 def failed(task: Any, *, items: str = "") -> StateSymbol:
     """Whether a task failed, could not start because one before it failed, or was cancelled."""
-    return _states(
-        task, frozenset({TaskState.FAILED, TaskState.UPSTREAM_FAILED, TaskState.CANCELLED}), items
-    )
+    return _states(task, frozenset({TaskState.FAILED, TaskState.UPSTREAM_FAILED, TaskState.CANCELLED}), items)
 
 
 def skipped(task: Any, *, items: str = "") -> StateSymbol:
@@ -297,7 +298,7 @@ def symbol(value: Any) -> Symbol:
 
 def chain(*steps: Any) -> None:
     """Put steps one after the other: ``chain(a, [b, c], d)`` is ``a >> [b, c] >> d`` for any types."""
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         order(before, after)
 
 
@@ -362,7 +363,9 @@ def describe(found: object) -> str:
     if not isinstance(found, Symbol):
         return repr(found)
     source = found._source
-    path = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in getattr(source, "path", ()))
+    path = "".join(
+        f"[{each}]" if isinstance(each, int) else f".{each}" for each in getattr(source, "path", ())
+    )
     if isinstance(source, Output):
         return f"the result of task {source.node!r}{path}"
     if isinstance(source, Param):

@@ -14,18 +14,22 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
+from itertools import product
+from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack, cast, overload
 
 from weft.artifacts.items import pack_items
 from weft.core.turn import digest_of
-from weft.dialects.native.functions import name_of, needs_payload, payload_of, python_call
+from weft.dialects.native.arguments import allow_failure, unmapped
+from weft.dialects.native.functions import by_name, name_of, place_of, python_call
 from weft.dialects.native.futures import Future, FutureList, failure, value_of
 from weft.dialects.native.options import (
     HookFn,
     TaskOptions,
+    branch_of,
     cache_of,
     concurrency_of,
     hooks_of,
+    map_of,
     placement_of,
     pools_of,
     rate_limits_of,
@@ -37,9 +41,9 @@ from weft.dialects.native.parameters import Parameters
 from weft.dialects.native.tracing import Trace, current_trace
 from weft.model.calls import Call, PythonCall
 from weft.model.errors import UsageError
-from weft.model.graph import Branch, Graph, MapSpec, Node, Parameter
+from weft.model.graph import Graph, Hook, MapMode, MapSpec, Node, Parameter
 from weft.model.inputs import Const, Input, Item, Param, Template
-from weft.model.values import ARGS, Bound, Result
+from weft.model.values import AFTER, ARGS, Bound
 from weft.runtime import load
 from weft.runtime.context import CURRENT
 from weft.runtime.flows import Frame
@@ -48,24 +52,6 @@ from weft.runtime.host import Host, Pending, RunRequest, host
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-
-
-class unmapped(Generic[T]):
-    """An argument of ``.map`` that is the same for every item, even if it is a list."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: T) -> None:
-        self.value = value
-
-
-class allow_failure(Generic[T]):
-    """A future as an argument whose failure does not keep the task from running: it then gets ``None``."""
-
-    __slots__ = ("future",)
-
-    def __init__(self, future: Future[T] | FutureList[T]) -> None:
-        self.future = future
 
 
 class Task(Generic[P, R]):
@@ -87,20 +73,23 @@ class Task(Generic[P, R]):
         if not callable(fn):
             raise UsageError(f"@task decorates a function, not {fn!r}")
         self.fn = fn
-        self.options = options
-        self.name = options.get("name") or name_of(fn)
         self._bound = bound
+        self._alias = False
+        self._signature: inspect.Signature | None = None
+        self._condition: Callable[[BaseException], bool] | None = None
+        self._is_async = _is_async(fn)
+        self._configure(options)
+        functools.update_wrapper(self, fn, updated=())
+        if not bound:
+            load.register(*place_of(fn), self)
+
+    def _configure(self, options: TaskOptions) -> None:
+        self.options = options
+        self.name = options.get("name") or name_of(self.fn)
         self._node: Node | None = None
         self._node_for: Host | None = None
         self._digest = ""
         self._mapped: tuple[Node, str] | None = None
-        self._signature: inspect.Signature | None = None
-        self._condition: Callable[[BaseException], bool] | None = None
-        self._is_async = _is_async(fn)
-        functools.update_wrapper(self, fn, updated=())
-        if not bound:
-            module = getattr(fn, "__module__", None) or "__main__"
-            load.register(module, getattr(fn, "__qualname__", self.name), self)
         # Policies are checked where they are written, not when the task first runs.
         self._policies = self._read_policies()
 
@@ -175,14 +164,26 @@ class Task(Generic[P, R]):
         frame = _frame(f"{self.name}.map")
         return FutureList(frame, self._map(frame, args, kwargs), self.name)
 
-    def with_options(self, **options: Unpack[TaskOptions]) -> Task[P, R]:
+    @overload
+    def map_product(self: Task[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> FutureList[T]: ...
+    @overload
+    def map_product(self, *args: Any, **kwargs: Any) -> FutureList[R]: ...
+    def map_product(self, *args: Any, **kwargs: Any) -> Any:
+        """As ``map``, for every combination of its arguments' items; the last argument changes fastest."""
+        trace = current_trace()
+        if trace is not None:
+            return self._trace_map(trace, args, kwargs, map_of(self.options, MapMode.PRODUCT))
+        frame = _frame(f"{self.name}.map_product")
+        return FutureList(frame, self._map(frame, args, kwargs, combine=True), self.name)
+
+    def with_options(self, **options: Unpack[TaskOptions]) -> Self:
         """A copy of this task with other options; those not named stay."""
-        changed = type(self)(self.fn, {**self.options, **options}, bound=self._bound or (_UNBOUND,))
-        changed._bound = self._bound
-        changed._condition = self._condition
+        changed = copy.copy(self)
+        changed._alias = self._alias or "name" in options
+        changed._configure({**self.options, **options})
         return changed
 
-    def after(self, *futures: Any) -> Task[P, R]:
+    def after(self, *futures: Any) -> Self:
         """A copy that waits for these futures without taking their values."""
         return self.with_options(wait_for=[*self.options.get("wait_for", ()), *futures])
 
@@ -211,14 +212,9 @@ class Task(Generic[P, R]):
 
     def call_of(self, artifacts_of: Host | None) -> Call:
         """What its node does."""
-        payload: Result | None = None
-        fn: Callable[..., Any] = self.fn
-        if artifacts_of is not None and needs_payload(fn):
-            payload = payload_of(fn, artifacts_of.artifacts)
-            if payload is not None:
-                module = getattr(fn, "__module__", None) or "__main__"
-                load.register(module, fn.__qualname__, self, payload=payload)
-        return python_call(fn, flow=self.is_flow, version=self.options.get("version", ""), payload=payload)
+        artifacts = None if artifacts_of is None else artifacts_of.artifacts
+        version = self.options.get("version", "")
+        return python_call(self.fn, self, artifacts, flow=self.is_flow, version=version)
 
     def _read_policies(self) -> dict[str, Any]:
         options = self.options
@@ -235,7 +231,7 @@ class Task(Generic[P, R]):
             "tags": tuple(options.get("tags", ())),
             "doc": options.get("doc") or inspect.cleandoc(getattr(self.fn, "__doc__", None) or ""),
             "label": options.get("label", ""),
-            "branch": Branch.CHOOSE if options.get("branch") else None,
+            "branch": branch_of(options),
         }
 
     def _make_node(self, artifacts_of: Host | None) -> Node:
@@ -243,9 +239,12 @@ class Task(Generic[P, R]):
             key=self.name,
             name=self.name,
             call=self.call_of(artifacts_of),
-            hooks=hooks_of(self.options, _hook_call),
+            hooks=self._hooks(artifacts_of),
             **self._policies,
         )
+
+    def _hooks(self, artifacts_of: Host | None = None) -> tuple[Hook, ...]:
+        return hooks_of(self.options, lambda fn: _hook_call(fn, artifacts_of))
 
     # --- calls --------------------------------------------------------------------------------------------
 
@@ -258,68 +257,78 @@ class Task(Generic[P, R]):
 
     def _step(self, frame: Frame, args: Any, kwargs: Any, *, inline: bool) -> Pending:
         node = self.node(frame.host)
+        self._outlive(frame, node)
         inputs, fingerprint = self._pack(frame, args, kwargs)
         if inline and frame.host.executor != "thread":
             inline = self.is_flow
         pending = frame.call(
             node, self._digest, self.name, fingerprint=fingerprint, inputs=inputs, inline=inline
         )
-        if pending.settled is None:
+        if pending.settled is None or not pending.settled.state.ok:
             frame.open[pending.idx] = pending
         return pending
+
+    def _outlive(self, frame: Frame, node: Node) -> None:
+        """A closure is found here as it is, and not as its pickle, for as long as somebody holds it."""
+        if getattr(node.call, "payload", None) is not None:
+            frame.held.add(self)
 
     def _pack(self, frame: Frame, args: Any, kwargs: Any) -> tuple[dict[str, Input], str]:
         artifacts = frame.host.artifacts
         args = (*self._bound, *args)
-        self._check_arguments(args, kwargs)
+        args, kwargs = self._check_arguments(args, kwargs)
         data, refs = artifacts.pack(
-            (args, kwargs), _hole, what=f"an argument of {self.name}", names=self._names()
+            (args, kwargs), hole_of, what=f"an argument of {self.name}", names=self._names()
         )
         inputs: dict[str, Input] = {ARGS: Template(data, refs) if refs else Const(data)}
         fingerprint = artifacts.fingerprint(data)
         for each in refs:
             fingerprint += f".{each.idx}"
-        waits = self.options.get("wait_for", ())
-        for number, future in enumerate(waits):
-            inputs[f"wait_for{number}"] = future.output()
-        return inputs, fingerprint
+        return self._with_waits(inputs), fingerprint
 
-    def _check_arguments(self, args: Any, kwargs: Any) -> None:
+    def _with_waits(self, inputs: dict[str, Input]) -> dict[str, Input]:
+        for number, future in enumerate(self.options.get("wait_for", ())):
+            source = hole_of(future)
+            if source is None:
+                raise UsageError(f"{self.name}: wait_for takes futures, and {future!r:.80} is none")
+            inputs[f"{AFTER}{number}"] = source
+        return inputs
+
+    def _check_arguments(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """The arguments, if they fit; those of a cached task by name, so that one call has one key."""
         if self._signature is None:
             self._signature = inspect.signature(self.fn)
         try:
-            self._signature.bind(*args, **kwargs)
+            bound = self._signature.bind(*args, **kwargs)
         except TypeError as exc:
             raise TypeError(f"{self.name}{self._signature}: {exc}") from None
+        if self._policies["cache"] is None:
+            return args, kwargs
+        return by_name(bound)
 
     def _names(self) -> tuple[str, ...]:
         assert self._signature is not None
         return tuple(self._signature.parameters)
 
-    def _map(self, frame: Frame, args: Any, kwargs: Any, spec: MapSpec | None = None) -> Pending:
+    def _map(self, frame: Frame, args: Any, kwargs: Any, *, combine: bool = False) -> Pending:
         artifacts = frame.host.artifacts
         columns, fill = self._columns(args, kwargs)
         if len(columns) == 1:
             items = artifacts.split_value(columns[0])
         else:
             lengths = {len(column) for column in columns}
-            if len(lengths) > 1:
+            if len(lengths) > 1 and not combine:
                 raise UsageError(
                     f"{self.name}.map: the arguments have different lengths: {sorted(lengths)}",
                     hint="wrap what is the same for every item in unmapped()",
                 )
-            items = [artifacts.dumps(row, what="an item") for row in zip(*columns, strict=True)]
-        fixed_args, fixed_kwargs = fill
-        data, refs = artifacts.pack(
-            ((*self._bound, *fixed_args), fixed_kwargs),
-            _map_hole,
-            what=f"an argument of {self.name}",
-            names=tuple(inspect.signature(self.fn).parameters),
-        )
-        inputs: dict[str, Input] = {ARGS: Template(data, refs)}
+            rows = product(*columns) if combine else zip(*columns, strict=True)
+            items = [artifacts.dumps(row, what="an item") for row in rows]
+        inputs, fingerprint = self._pack_map(frame.host, *fill)
         node, digest = self._map_node(frame)
+        self._outlive(frame, node)
         stored = pack_items(tuple(items), artifacts.blobs)
-        fingerprint = artifacts.fingerprint(data) + artifacts.fingerprint(stored)
+        fingerprint += artifacts.fingerprint(stored)
         pending = frame.call(
             node,
             digest,
@@ -329,14 +338,23 @@ class Task(Generic[P, R]):
             items=tuple(items),
             items_ref=stored,
         )
-        if pending.settled is None:
+        if pending.settled is None or not pending.settled.state.ok:
             frame.open[pending.idx] = pending
         return pending
+
+    def _pack_map(self, host: Host, args: Any, kwargs: Any) -> tuple[dict[str, Input], str]:
+        """The inputs of a mapped call, with holes for the items, and their fingerprint."""
+        artifacts = host.artifacts
+        args, kwargs = self._check_arguments((*self._bound, *args), kwargs)
+        data, refs = artifacts.pack(
+            (args, kwargs), map_hole_of, what=f"an argument of {self.name}", names=self._names()
+        )
+        return self._with_waits({ARGS: Template(data, refs)}), artifacts.fingerprint(data)
 
     def _map_node(self, frame: Frame) -> tuple[Node, str]:
         plain = self.node(frame.host)
         if self._mapped is None:
-            node = _mapped(plain, MapSpec())
+            node = _mapped(plain, map_of(self.options))
             self._mapped = (node, digest_of(node))
         return self._mapped
 
@@ -354,15 +372,19 @@ class Task(Generic[P, R]):
                 return value
             if not hasattr(value, "__iter__"):
                 return value
-            columns.append(value if hasattr(value, "__len__") else list(value))
+            columns.append(_values(value))
             spots.append(_Spot())
             return spots[-1]
 
         fixed_args = [place(each) for each in args]
         fixed_kwargs = {name: place(each) for name, each in kwargs.items()}
         if not columns:
+            whole = any(hasattr(each, "keys") for each in (*args, *kwargs.values()))
             raise UsageError(
-                f"{self.name}.map has nothing to map over", hint="pass a list, or call it instead"
+                f"{self.name}.map has nothing to map over",
+                hint="a dict is passed whole to every item: map over its .items() or list(...)"
+                if whole
+                else "pass a list, or call it instead",
             )
         for number, spot in enumerate(spots):
             spot.item = Item() if len(spots) == 1 else Item((number,))
@@ -387,9 +409,17 @@ class Task(Generic[P, R]):
         pending = await asyncio.to_thread(engine.run, request)
         return _value_of_run(engine, pending, self.name)
 
+    def request(self, engine: Host, args: Any, kwargs: Any) -> RunRequest:
+        """A run of just this task, with these arguments.
+
+        Raises:
+            NotSerializable: One of them cannot be stored.
+        """
+        return self._request(engine, args, kwargs)
+
     def _request(self, engine: Host, args: Any, kwargs: Any) -> RunRequest:
         args = (*self._bound, *args)
-        self._check_arguments(args, kwargs)
+        args, kwargs = self._check_arguments(args, kwargs)
         data, _ = engine.artifacts.pack(
             (args, kwargs), _no_hole, what=f"an argument of {self.name}", names=self._names()
         )
@@ -402,16 +432,28 @@ class Task(Generic[P, R]):
     def _trace(self, trace: Trace, args: Any, kwargs: Any) -> Any:
         args = (*self._bound, *args)
         self._check_arguments(args, kwargs)
-        return trace.call(self.name, self.node(trace.host), args, kwargs, self.options.get("wait_for", ()))
+        return trace.call(
+            self.name,
+            self.node(trace.host),
+            args,
+            kwargs,
+            self.options.get("wait_for", ()),
+            names=self._names(),
+            alias=self._alias,
+        )
 
-    def _trace_map(self, trace: Trace, args: Any, kwargs: Any) -> Any:
+    def _trace_map(self, trace: Trace, args: Any, kwargs: Any, spec: MapSpec | None = None) -> Any:
+        args = (*(unmapped(each) for each in self._bound), *args)
+        self._check_arguments(args, kwargs)
         return trace.map(
             self.name,
             self.node(trace.host),
-            (*(unmapped(each) for each in self._bound), *args),
+            args,
             kwargs,
             self.options.get("wait_for", ()),
-            unmapped,
+            spec=spec or map_of(self.options),
+            names=self._names(),
+            alias=self._alias,
         )
 
 
@@ -465,9 +507,6 @@ class Flow(Task[P, R]):
         return self.request(engine, args, kwargs)
 
 
-_UNBOUND = object()
-
-
 class _Spot:
     """Where an item goes in a mapped call."""
 
@@ -476,7 +515,15 @@ class _Spot:
     item: Item
 
 
-def _hole(value: Any) -> Any:
+def _values(column: Any) -> Any:
+    """A column to go through, with futures in it replaced by their values."""
+    if not hasattr(column, "__len__") or isinstance(column, list | tuple | set | frozenset):
+        return [each.result() if isinstance(each, Future | FutureList) else each for each in column]
+    return column
+
+
+def hole_of(value: Any) -> Any:
+    """The task run that an argument of a flow's call stands for; ``None`` for a plain value."""
     if isinstance(value, Future | FutureList):
         return value.output()
     if isinstance(value, allow_failure):
@@ -484,8 +531,9 @@ def _hole(value: Any) -> Any:
     return None
 
 
-def _map_hole(value: Any) -> Any:
-    return value.item if isinstance(value, _Spot) else _hole(value)
+def map_hole_of(value: Any) -> Any:
+    """As ``hole_of``, and for the places where a mapped call's items go."""
+    return value.item if isinstance(value, _Spot) else hole_of(value)
 
 
 def _no_hole(value: Any) -> Bound | None:
@@ -504,11 +552,10 @@ def _mapped(node: Node, spec: MapSpec) -> Node:
     return Node(**fields)
 
 
-def _hook_call(fn: HookFn) -> tuple[PythonCall, str]:
-    module = getattr(fn, "__module__", None) or "__main__"
-    load.register(module, getattr(fn, "__qualname__", name_of(fn)), fn)
+def _hook_call(fn: HookFn, artifacts_of: Host | None) -> tuple[PythonCall, str]:
     names = list(inspect.signature(fn).parameters)
-    return python_call(fn), names[0] if names else "event"
+    artifacts = None if artifacts_of is None else artifacts_of.artifacts
+    return python_call(fn, fn, artifacts), names[0] if names else "event"
 
 
 def _is_async(fn: Callable[..., Any]) -> bool:

@@ -12,15 +12,16 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
-from types import TracebackType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.blobs import MemoryBlobs
+from weft.core.plan import upstream_of
+from weft.dialects.native.arguments import allow_failure, unmapped
 from weft.dialects.native.drafts import Draft, user_line
 from weft.dialects.native.symbols import ConditionSymbol, Orderable, StateSymbol, Symbol, order, refuse
 from weft.model.calls import Call, GroupCall, PythonCall, ShellCall
@@ -32,7 +33,6 @@ from weft.model.inputs import (
     Compare,
     Condition,
     Const,
-    Fact,
     Input,
     Item,
     NotOf,
@@ -42,6 +42,9 @@ from weft.model.inputs import (
 )
 from weft.model.values import ARGS
 from weft.runtime.host import Host
+
+if TYPE_CHECKING:
+    from weft.dialects.native.shaping import TaskGroup
 
 _TRACE: ContextVar[Trace | None] = ContextVar("weft_trace", default=None)
 
@@ -64,17 +67,17 @@ class Session:
         self.host = host
         self.artifacts = host.artifacts if host is not None else Artifacts(MemoryBlobs())
         self.groups: dict[str, Group] = {}
-        self._names: dict[int, str] = {}
+        self._names: dict[Hashable, str] = {}
         self._taken: set[str] = set()
 
-    def group_of(self, owner: object, name: str, make: Callable[[Session], Group]) -> str:
-        """The name of the group that ``owner`` is; made by ``make`` the first time."""
-        known = self._names.get(id(owner))
+    def group_of(self, identity: Hashable, name: str, make: Callable[[Session], Group]) -> str:
+        """The name of a dag's group; made by ``make`` the first time that this identity is met."""
+        known = self._names.get(identity)
         if known is not None:
             return known
         free = _numbered(name, self._taken)
         self._taken.add(free)
-        self._names[id(owner)] = free
+        self._names[identity] = free
         self.groups[free] = make(self)
         return free
 
@@ -150,11 +153,19 @@ class Trace:
         return self._symbol(draft)
 
     def call_group(
-        self, name: str, node: Node, inputs: dict[str, Any], wait_for: Sequence[Any] = (), *, alias: bool = False
+        self,
+        name: str,
+        node: Node,
+        inputs: dict[str, Any],
+        wait_for: Sequence[Any] = (),
+        *,
+        alias: bool = False,
     ) -> Symbol:
         """Add a node for a call with inputs by name: a group's."""
         draft = self.add(name, node, wait_for, alias=alias)
-        draft.inputs = {each: self.input(value, f"{each!r} of {name}", draft) for each, value in inputs.items()}
+        draft.inputs = {
+            each: self.input(value, f"{each!r} of {name}", draft) for each, value in inputs.items()
+        }
         return self._symbol(draft)
 
     def map(
@@ -163,8 +174,7 @@ class Trace:
         node: Node,
         args: Sequence[Any],
         kwargs: dict[str, Any],
-        wait_for: Sequence[Any],
-        unmapped_type: type,
+        wait_for: Sequence[Any] = (),
         *,
         spec: MapSpec | None = None,
         names: Sequence[str] = (),
@@ -174,13 +184,14 @@ class Trace:
 
         Args:
             spec: How it maps, without ``over``.
-            unmapped_type: Arguments of this type, and text, mappings and single values, are given to every
-                item as they are. All others are gone through.
+
+        Arguments in ``unmapped()``, text, mappings and single values are given to every item as they are. All
+        others are gone through.
 
         Raises:
             UsageError: There is nothing to go through.
         """
-        columns = Columns(self, unmapped_type, names)
+        columns = Columns(self, names)
         args = tuple(columns.place(each, at) for at, each in enumerate(args))
         kwargs = {each: columns.place(value, each) for each, value in kwargs.items()}
         draft = self.add(name, node, wait_for, alias=alias)
@@ -193,14 +204,14 @@ class Trace:
         name: str,
         node: Node,
         inputs: dict[str, Any],
-        wait_for: Sequence[Any],
-        unmapped_type: type,
+        fixed: dict[str, Any],
+        wait_for: Sequence[Any] = (),
         *,
         spec: MapSpec | None = None,
         alias: bool = False,
     ) -> Symbol:
-        """Add a node for a mapped group."""
-        columns = Columns(self, unmapped_type, ())
+        """Add a node for a mapped group; ``fixed`` inputs are the same for every item."""
+        columns = Columns(self, ())
         placed = {each: columns.place(value, each) for each, value in inputs.items()}
         draft = self.add(name, node, wait_for, alias=alias)
         columns.settle(draft, name, spec or MapSpec())
@@ -208,6 +219,8 @@ class Trace:
             packed = self._pack(draft, value, f"{each!r} of {name}", columns.hole, ())
             # A bare item needs no template around it.
             draft.inputs[each] = columns.hole_of(value) or packed
+        for each, value in fixed.items():
+            draft.inputs[each] = self.input(value, f"{each!r} of {name}", draft)
         return self._symbol(draft)
 
     # --- inputs and conditions ----------------------------------------------------------------------------
@@ -256,24 +269,27 @@ class Trace:
     def _hole(self, value: Any) -> Input | None:
         if isinstance(value, Symbol):
             return self._source(value)
-        inner = getattr(value, "tolerated_symbol", None) if type(value).__module__ == _ARGUMENTS else None
-        if isinstance(inner, Symbol):
-            source = self._source(inner)
+        if isinstance(value, allow_failure):
+            inner = value.future
+            source = self._source(inner) if isinstance(inner, Symbol) else None
             if not isinstance(source, Output):
                 refuse(inner, "allow_failure is for tasks' results", "pass it as it is")
             return msgspec.structs.replace(source, allow_failure=True)
-        if isinstance(value, ConditionSymbol | StateSymbol | TaskGroup):
+        if isinstance(value, ConditionSymbol | StateSymbol | Orderable):
             refuse(value, "it is no argument", "conditions are for when() and when_states()")
         return None
 
     def _pack(
-        self, draft: Draft | None, value: Any, what: str, hole: Callable[[Any], Input | None], names: Sequence[str]
+        self,
+        draft: Draft | None,
+        value: Any,
+        what: str,
+        hole: Callable[[Any], Input | None],
+        names: Sequence[str],
     ) -> Input:
         data, refs = self.session.artifacts.pack(value, cast(Any, hole), what=what, names=names)
         if draft is not None:
-            draft.tolerated |= {
-                each.node for each in refs if isinstance(each, Output) and each.allow_failure
-            }
+            draft.tolerated |= {each.node for each in refs if isinstance(each, Output) and each.allow_failure}
         return Template(data, refs) if refs else Const(data)
 
     # --- nodes --------------------------------------------------------------------------------------------
@@ -317,7 +333,7 @@ class Trace:
         teardowns = [each for each in self.drafts.values() if each.role is Role.TEARDOWN]
         if not teardowns:
             return
-        before = {key: _upstream(draft) for key, draft in self.drafts.items()}
+        before = {key: upstream_keys(draft) for key, draft in self.drafts.items()}
         for teardown in teardowns:
             if not teardown.scope:
                 direct = [self.drafts[key] for key in before[teardown.key]]
@@ -329,25 +345,27 @@ class Trace:
                 after.setdefault(each, []).append(key)
         for teardown in teardowns:
             later = _reachable(after, [teardown.key])
-            for key in _reachable(after, list(teardown.scope)):
+            inside = _reachable(after, list(teardown.scope))
+            for key in inside:
                 draft = self.drafts[key]
-                if draft.role is Role.WORK and key not in later and draft is not teardown:
+                # A teardown of something that was set up in between comes first, as a stack unwinds.
+                nested = draft.role is Role.TEARDOWN and bool(draft.scope.keys() & inside.keys())
+                if (draft.role is Role.WORK or nested) and key not in later and draft is not teardown:
                     teardown.needs.setdefault(key, draft)
 
 
 class Columns:
     """The arguments of a mapped call: which are gone through, and where their items go."""
 
-    def __init__(self, trace: Trace, unmapped_type: type, names: Sequence[str]) -> None:
+    def __init__(self, trace: Trace, names: Sequence[str]) -> None:
         self._trace = trace
-        self._unmapped_type = unmapped_type
         self._names = names
         self._columns: dict[str, tuple[Any, _Spot]] = {}
 
     def place(self, value: Any, at: int | str) -> Any:
         """The argument, or a hole for its items."""
-        if isinstance(value, self._unmapped_type):
-            return value.value  # type: ignore[attr-defined]  # what unmapped() holds
+        if isinstance(value, unmapped):
+            return value.value
         if not isinstance(value, Symbol):
             if isinstance(value, str | bytes | bytearray) or hasattr(value, "keys"):
                 return value
@@ -392,132 +410,11 @@ class _Spot:
     item: Item
 
 
-class TaskGroup(Orderable):
-    """The nodes made inside a ``with group(...)``."""
-
-    __slots__ = ("_trace", "drafts", "name")
-
-    def __init__(self, name: str) -> None:
-        if not name or "." in name:
-            raise InvalidWorkflow(
-                f"a group cannot be called {name!r}", where=user_line(), hint="use a word without dots"
-            )
-        self.name = name
-        self.drafts: list[Draft] = []
-        self._trace: Trace | None = None
-
-    def __repr__(self) -> str:
-        return f"<TaskGroup {self.name}>"
-
-    def __enter__(self) -> TaskGroup:
-        self._trace = tracing("group()")
-        self._trace.groups.append(self)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._trace is not None
-        self._trace.groups.remove(self)
-
-    def first(self) -> list[Draft]:
-        """Its nodes that need no other of its nodes."""
-        inside = {each.key for each in self.drafts}
-        return [each for each in self.drafts if not _upstream(each) & inside]
-
-    def last(self) -> list[Draft]:
-        """Its nodes that no other of its nodes needs."""
-        needed: set[str] = set()
-        for each in self.drafts:
-            needed |= _upstream(each)
-        return [each for each in self.drafts if each.key not in needed]
-
-
-class when:  # noqa: N801 - reads as a statement
-    """``with when(condition):`` what is called inside runs only if the condition holds, else is skipped.
-
-    Conditions are comparisons of symbols (``size > 10``, ``kind.isin(kinds)``), a symbol itself (true or
-    false), and these with ``&``, ``|`` and ``~``. Nested ones must all hold.
-    """
-
-    __slots__ = ("_condition", "_trace")
-
-    def __init__(self, condition: Any) -> None:
-        self._condition = condition
-        self._trace: Trace | None = None
-
-    def __enter__(self) -> None:
-        self._trace = tracing("when()")
-        self._trace.whens.append(self._trace.condition(self._condition))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._trace is not None
-        self._trace.whens.pop()
-
-
-def group(name: str) -> TaskGroup:
-    """``with group("load"):`` a visual group: the keys of what is called inside begin with ``load.``.
-
-    The group itself can be ordered: ``extract >> load_group >> report``.
-    """
-    return TaskGroup(name)
-
-
-def on_exit(handler: Any) -> Any:
-    """Make a task an exit handler: it runs once everything else in the dag has ended, however it ended.
-
-    It may read ``fact("status")`` and ``fact("failures")``. Returns its symbol.
-    """
-    if not isinstance(handler, Symbol) or handler._draft is None:
-        raise SymbolError(
-            f"{handler!r:.80} cannot be an exit handler", where=user_line(), hint="on_exit(notify(...))"
-        )
-    handler._draft.role = Role.EXIT
-    return handler
-
-
-def fact(name: str) -> Any:
-    """A fact about the run, as an argument or a condition.
-
-    ``run_id``, ``workflow``, ``logical_date`` (a UTC datetime), ``key``, ``map_index``, ``attempt``; in an
-    exit handler also ``status`` ("succeeded", "failed", "cancelled") and ``failures`` (a list of mappings with
-    ``key``, ``name`` and ``message``).
-    """
-    return Symbol(Fact(name), None)
-
-
-def logical_date() -> Any:
-    """The moment that a run is for: its schedule's tick, or when it was started by hand.
-
-    As a parameter's default it becomes what the annotation says: a ``datetime`` in UTC, a ``date`` or text.
-    """
-    return fact("logical_date")
-
-
-def tracing(what: str) -> Trace:
-    """The trace that is under way.
-
-    Raises:
-        UsageError: None is.
-    """
-    trace = _TRACE.get()
-    if trace is None:
-        raise UsageError(
-            f"{what} was called outside a @dag", where=user_line(), hint="call it in a @dag's body; a @flow uses if"
-        )
-    return trace
-
-
-_ARGUMENTS = "weft.dialects.native.task"
-
-
 def _check_tolerance(draft: Draft) -> None:
     """``allow_failure`` needs a rule that lets the task start after a failure."""
     if not draft.tolerated or draft.rule is not None:
         return
-    strict = sorted(_upstream(draft) - draft.tolerated)
+    strict = sorted(upstream_keys(draft) - draft.tolerated)
     if strict:
         raise InvalidWorkflow(
             f"{draft.key!r} accepts the failure of {', '.join(sorted(draft.tolerated))} but not of "
@@ -527,9 +424,9 @@ def _check_tolerance(draft: Draft) -> None:
         )
 
 
-def _upstream(draft: Draft) -> set[str]:
-    from_node = upstream_of(draft.build())
-    return set(from_node)
+def upstream_keys(draft: Draft) -> set[str]:
+    """Keys of the nodes directly before a draft, as it stands."""
+    return set(upstream_of(draft.build()))
 
 
 def _reachable(after: dict[str, list[str]], start: list[str]) -> dict[str, None]:
@@ -555,6 +452,5 @@ def _same_code(one: Call, other: Call) -> bool:
     """Whether two calls of one name are uses of one task, perhaps with other options."""
     if isinstance(one, PythonCall) and isinstance(other, PythonCall):
         return (one.module, one.qualname, one.file) == (other.module, other.qualname, other.file)
-    if isinstance(one, ShellCall | GroupCall | PythonCall) or isinstance(other, ShellCall | GroupCall | PythonCall):
-        return one == other
-    return True
+    named = PythonCall | ShellCall | GroupCall
+    return one == other or not (isinstance(one, named) or isinstance(other, named))

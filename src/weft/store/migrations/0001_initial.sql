@@ -163,6 +163,14 @@ CREATE TABLE cache (
 
 CREATE INDEX cache_by_run ON cache (run);
 
+-- What is asked of the engine that owns a run, until it has seen to it. number keeps the order.
+CREATE TABLE request (
+    number     INTEGER PRIMARY KEY,
+    request_id TEXT NOT NULL UNIQUE,
+    run        INTEGER NOT NULL,
+    body       BLOB NOT NULL
+) STRICT;
+
 -- Runs whose rows are being deleted in small transactions: the run itself is gone already.
 CREATE TABLE doomed (
     run INTEGER PRIMARY KEY

@@ -97,6 +97,15 @@ WHERE run = ?2 AND (
 )
 RETURNING epoch;
 
+-- name: add_request
+INSERT INTO request (request_id, run, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING number;
+
+-- name: drop_request
+DELETE FROM request WHERE request_id = ?;
+
+-- name: delete_requests
+DELETE FROM request WHERE run = ?;
+
 -- name: doom_run
 -- An ended run leaves the lists at once; its other rows follow in small transactions.
 DELETE FROM run WHERE run = ? AND ended_at IS NOT NULL RETURNING run;

@@ -1,0 +1,115 @@
+"""What ``weft run``, ``runs resume`` and ``runs retry`` say at a run's end, and their exit code."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from weft.artifacts.artifacts import Artifacts
+from weft.cli.output import emit, run_object, task_object
+from weft.cli.style import paint, say
+from weft.embedded import LocalHost
+from weft.model.errors import ErrorInfo
+from weft.model.rows import RunRow, TaskRow
+from weft.model.states import RunState
+from weft.runtime.host import Pending
+from weft.store.protocol import Reader
+
+_PAGE = 1000
+_FAILURES_SHOWN = 5
+
+
+def finish(host: LocalHost, pending: Pending, *, json: bool) -> int:
+    """Say how a run ended.
+
+    Args:
+        host: The engine that ran it.
+        pending: Its settled handle.
+        json: Whether one JSON object is wanted instead of the result.
+    """
+    row = host.store.run_by_id(pending.run)
+    if json:
+        emit(whole(row, host.store, host.artifacts))
+    elif row.state is RunState.SUCCEEDED:
+        if row.result is not None:
+            value = host.artifacts.loads(row.result)
+            if value is not None:
+                print(_shown(value))
+    else:
+        _explain(row, host.store)
+    return 0 if row.state is RunState.SUCCEEDED else 1
+
+
+def whole(row: RunRow, reader: Reader, artifacts: Artifacts) -> dict[str, Any]:
+    """A run with its result in full and its task runs, as JSON."""
+    shown = run_object(row, artifacts, whole=True)
+    maps = {each.idx for each in reader.maps(row.run)}
+    shown["tasks"] = [
+        task_object(each, artifacts) for each in work(reader, row.run) if each.idx not in maps or each.error
+    ]
+    return shown
+
+
+def work(reader: Reader, run: int, where: str = "") -> Iterator[TaskRow]:
+    """The task runs of a run that stand for a step of the user's: all but the root."""
+    after = 0
+    while rows := reader.tasks(run, where, after=after, limit=_PAGE):
+        yield from rows
+        after = rows[-1].idx
+        if len(rows) < _PAGE:
+            return
+
+
+def _shown(value: Any) -> str:
+    """A result for people."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict | list | tuple | msgspec.Struct):
+        try:
+            return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+        except (TypeError, ValueError, OverflowError):
+            pass
+    return repr(value)
+
+
+def _explain(row: RunRow, reader: Reader) -> None:
+    """What failed, with the user's own traceback."""
+    failed = list(_take(work(reader, row.run, "state:failed"), _FAILURES_SHOWN + 1))
+    seen: set[str] = set()
+    for task in failed[:_FAILURES_SHOWN]:
+        if task.error is not None and task.error.traceback and task.error.traceback not in seen:
+            seen.add(task.error.traceback)
+            say(paint(task.error.traceback.rstrip(), "dim"))
+    error = row.error
+    if error is not None and error.traceback and error.traceback not in seen:
+        say(paint(error.traceback.rstrip(), "dim"))
+    # A map or a flow fails because of what is in it: that is what to look at.
+    first = next((each for each in failed if each.attempt), next(iter(failed), None))
+    report_failure(row, first, error)
+
+
+def report_failure(row: RunRow, task: TaskRow | None, error: ErrorInfo | None) -> None:
+    """The ``error:`` lines of a run that did not succeed."""
+    cause = error if error is not None else task.error if task is not None else None
+    what = "" if cause is None else f": {short_error(cause)}"
+    print(f"{paint('error:', 'red')} W2100: run {row.uid} {row.state}{what}", file=sys.stderr)
+    if task is not None:
+        print(f"  {paint('where:', 'dim')} {task.key}, attempt {task.attempt}", file=sys.stderr)
+    ref = row.uid
+    print(
+        f"  {paint('hint:', 'dim')} weft why {ref} explains it; weft runs retry {ref} tries again",
+        file=sys.stderr,
+    )
+
+
+def short_error(error: ErrorInfo) -> str:
+    """A failure in one line."""
+    name = error.type.rpartition(".")[2]
+    first = next(iter(error.message.splitlines()), "")
+    return f"{name}: {first}" if first else name
+
+
+def _take(rows: Iterator[TaskRow], limit: int) -> Iterator[TaskRow]:
+    for _, row in zip(range(limit), rows, strict=False):
+        yield row

@@ -1,0 +1,68 @@
+"""``weft run``: a run from start to end, in this process."""
+
+import os
+import sys
+from contextlib import nullcontext, redirect_stdout
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from msgspec.structs import replace
+
+from weft import embedded
+from weft.cli.app import Json, noun
+from weft.cli.outcome import finish
+from weft.cli.select import selected
+from weft.cli.target import find
+from weft.settings import load_settings
+
+app = noun("run")
+
+
+@app.default
+def run(
+    target: Annotated[str, Parameter(help="file.py, file.py:name or module:name.")],
+    /,
+    *,
+    param: Annotated[
+        list[str] | None,
+        Parameter(name=["--param", "-p"], help="A parameter, name=value; JSON where it is. May be repeated."),
+    ] = None,
+    params_json: Annotated[
+        str | None, Parameter(help="Parameters as a JSON object, @file, or - for standard input.")
+    ] = None,
+    select: Annotated[
+        str | None,
+        Parameter(help="Only these tasks of a @dag: name, +name, name+, tag:x, a*; commas join."),
+    ] = None,
+    executor: Annotated[
+        Literal["thread", "process"] | None, Parameter(help="Where tasks run that do not say.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, Parameter(help="A tag for the run, to find it by. May be repeated.")
+    ] = None,
+    key: Annotated[str | None, Parameter(help="At most one run is ever made with the same key.")] = None,
+    wait: Annotated[
+        bool, Parameter(name="--wait", negative="", help="Wait for its end; it always does.")
+    ] = True,
+    json: Json = False,
+) -> int:
+    """Run a workflow and see it through.
+
+    Ctrl-C once stops it gracefully, twice at once; ``weft runs resume`` goes on with it.
+    """
+    settings = load_settings()
+    if executor is not None:
+        settings = replace(settings, executor=executor)
+    # With --json standard output is one JSON object, so what the tasks print goes beside it.
+    with redirect_stdout(sys.stderr) if json else nullcontext():
+        found = find(target)
+        params = found.bind(param or (), params_json)
+        host = embedded.open_host(settings)
+        request = found.workflow.request(host, (), params)
+        request.tags = (*request.graph.tags, *(tag or ()))
+        request.project = request.project or found.project
+        request.key = key
+        if select is not None:
+            request.graph = selected(request.graph, select, host.store, where=os.path.relpath(found.where))
+        pending = host.run(request)
+    return finish(host, pending, json=json)
