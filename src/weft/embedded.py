@@ -25,12 +25,13 @@ from weft.engine.recovery import dead_engines, process_start
 from weft.executors.lazy import LazyExecutor
 from weft.executors.protocol import Executor
 from weft.executors.thread import ThreadExecutor
-from weft.model.attempts import Attempt, Ended
+from weft.model.attempts import Attempt, AttemptId, Ended
 from weft.model.errors import RunNotResumable, RunPaused, StoreReadOnly, WeftError
 from weft.model.states import TaskState
 from weft.observability.progress import Progress, progress
 from weft.runtime.flows import Frame, Interrupted, run_flow
 from weft.runtime.host import Pending, RunRequest
+from weft.runtime.signals import Interrupt
 from weft.settings import Settings, load_settings
 from weft.store.open import open_store
 from weft.store.protocol import Store
@@ -57,7 +58,11 @@ class LocalHost:
         self.store: Store = open_store(settings.store_url, durability=settings.durability)
         self.artifacts = Artifacts(FileBlobs(home / "artifacts"))
         self.thread = ThreadExecutor(
-            self.artifacts, home, threads=settings.threads or None, flows=self._flow_thread
+            self.artifacts,
+            home,
+            threads=settings.threads or None,
+            flows=self._flow_thread,
+            interrupt_flow=self._stop_flow,
         )
         workers = settings.workers or os.cpu_count() or 1
         process = LazyExecutor("process", lambda: process_executor(settings), capacity=workers)
@@ -76,6 +81,7 @@ class LocalHost:
             lease_s=settings.lease_s,
         )
         self._interrupts = 0
+        self._frames: dict[AttemptId, Frame] = {}
         self._closed = False
         self._progress: Progress | None = None
         self._progress_made = False
@@ -194,7 +200,19 @@ class LocalHost:
         return run_flow(attempt, self, self._run_body, suspend_after_s=self.settings.suspend_after_s)
 
     def _run_body(self, attempt: Attempt, frame: Frame) -> Ended:
-        return self.thread.runner.run(attempt, frame=frame)
+        self._frames[attempt.id] = frame
+        try:
+            return self.thread.runner.run(attempt, frame=frame)
+        finally:
+            del self._frames[attempt.id]
+
+    def _stop_flow(self, attempt_id: AttemptId, kind: type[Interrupt]) -> bool:
+        """Let a flow end at its next wait: an exception thrown into its thread could strike the engine."""
+        frame = self._frames.get(attempt_id)
+        if frame is None:
+            return False
+        frame.stop(kind)
+        return True
 
     # --- interruption -------------------------------------------------------------------------------------
 

@@ -79,5 +79,5 @@ def _command(words: Sequence[str], names: Sequence[str]) -> str:
 
 def _sentence(text: str) -> str:
     """The parser's message as one of ours: one line, no full stop."""
-    text = " ".join(text.split()).rstrip(".")
+    text = " ".join(text.split()).partition(" Available commands:")[0].rstrip(".")
     return text[:1].lower() + text[1:] if text[:2] not in ("--",) else text

@@ -52,13 +52,13 @@ GLOBAL_OPTIONS = (
 )
 
 EXIT_CODES = (
-    (0, "all is well"),
-    (1, "the run failed, or what was checked is not well"),
-    (2, "the command or a parameter makes no sense"),
-    (3, "there is no such run, task, file or workflow"),
-    (4, "the workflow is not valid"),
-    (70, "Weft itself failed: a bug"),
-    (130, "interrupted; the run can be resumed"),
+    (0, "well"),
+    (1, "failed"),
+    (2, "wrong usage"),
+    (3, "not found"),
+    (4, "invalid workflow"),
+    (70, "a bug in Weft"),
+    (130, "interrupted"),
 )
 
 
@@ -72,10 +72,9 @@ def overview() -> str:
         lines.append("")
     lines.append("Options:")
     lines += [f"  {name:<{width}}{text}" for name, text in GLOBAL_OPTIONS]
-    codes = ", ".join(f"{code} {text.partition(',')[0]}" for code, text in EXIT_CODES if code in (0, 1, 2, 3))
     lines += [
         "",
         "RUN is a run's id, the beginning of one, or @latest. --json prints data for machines.",
-        f"Exit codes: {codes}; 4 the workflow is not valid; 130 interrupted.",
+        "Exit codes: " + "; ".join(f"{code} {text}" for code, text in EXIT_CODES) + ".",
     ]
     return "\n".join(lines)

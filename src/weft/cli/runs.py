@@ -4,6 +4,7 @@ The subcommands' bodies are in files of their own by what they need: reading her
 ``watching.py`` and ``comparing.py``, changing in ``changing.py``.
 """
 
+import sys
 import time
 from typing import Annotated
 
@@ -60,7 +61,7 @@ def show(run: Run, /, *, json: Json = False) -> None:
         if json:
             emit(whole(row, opened.store, opened.artifacts))
             return
-        print(f"{paint(row.workflow, 'bold')}  {row.uid}  {paint_state(row.state)}")
+        print(f"{paint(row.workflow, 'bold', sys.stdout)}  {row.uid}  {paint_state(row.state, sys.stdout)}")
         print(f"version {row.version} ({row.dialect})  created {moment(row.created_at)}  took {_took(row)}")
         if row.tags:
             print(f"tags: {', '.join(row.tags)}")

@@ -1,5 +1,6 @@
 """``weft tasks``: the task runs of a run."""
 
+import sys
 import time
 from itertools import islice
 from typing import Annotated, Any
@@ -102,14 +103,14 @@ def logs(
 
 
 def _describe(opened: Home, row: RunRow, task: TaskRow, changes: list[Any]) -> None:
-    print(f"{paint(task.key, 'bold')}  #{task.idx} of {row.uid}  {paint_state(task.state)}")
+    print(f"{paint(task.key, 'bold', sys.stdout)}  #{task.idx} of {row.uid}  {paint_state(task.state, sys.stdout)}")
     print(f"attempt {task.attempt}, {task.failures} failed  started {moment(task.started_at)}  {_took(task)}")
     if task.result is not None:
         print(f"result: {opened.artifacts.preview(task.result, limit=1000)}")
     if task.error is not None:
         print(f"error: {short_error(task.error)}")
         if task.error.traceback:
-            print(paint(task.error.traceback.rstrip(), "dim"))
+            print(paint(task.error.traceback.rstrip(), "dim", sys.stdout))
     print()
     rows = []
     for each in changes:

@@ -16,6 +16,7 @@ from weft.model.states import TaskState
 from weft.model.values import Result
 from weft.model.waits import ChildrenWait
 from weft.runtime.host import Host, Pending
+from weft.runtime.signals import Interrupt
 
 
 class Interrupted(BaseException):
@@ -43,7 +44,18 @@ class Frame:
         suspend_after_s: How long a wait may hold the thread; ``None``: for ever.
     """
 
-    __slots__ = ("_counters", "held", "host", "id", "key", "open", "ordinal", "suspend_after_s")
+    __slots__ = (
+        "_counters",
+        "_stopped",
+        "_waiting",
+        "held",
+        "host",
+        "id",
+        "key",
+        "open",
+        "ordinal",
+        "suspend_after_s",
+    )
 
     def __init__(self, host: Host, attempt: Attempt, *, suspend_after_s: float | None = None) -> None:
         self.host = host
@@ -54,6 +66,8 @@ class Frame:
         self.held: set[object] = set()
         self.suspend_after_s = suspend_after_s
         self._counters: dict[str, int] = {}
+        self._stopped: type[Interrupt] | None = None
+        self._waiting: Pending | None = None
 
     def patch(self, node: Node, digest: str, key: str, result: Result) -> Pending:
         """Ask whether this run takes the new path of a change; takes no place in the journal."""
@@ -133,13 +147,33 @@ class Frame:
     def wait(
         self, pending: Pending, ready: Callable[[], bool] | None = None, timeout_s: float | None = None
     ) -> bool:
-        """Wait for a handle; a long wait may end in ``Suspended``."""
+        """Wait for a handle; a long wait may end in ``Suspended``.
+
+        Raises:
+            Interrupt: The flow was stopped meanwhile.
+        """
         limit = self.suspend_after_s
-        if limit is None or timeout_s is not None or pending.base >= 0:
-            return pending.wait(ready, timeout_s)
-        if pending.wait(ready, limit):
-            return True
-        raise Suspended((pending.idx,))
+        suspends = limit is not None and timeout_s is None
+        self._waiting = pending
+        try:
+            done = pending.wait(
+                lambda: self._stopped is not None or (ready is not None and ready()),
+                limit if suspends else timeout_s,
+            )
+        finally:
+            self._waiting = None
+        if self._stopped is not None and not pending.over:
+            raise self._stopped
+        if not done and suspends:
+            raise Suspended((pending.idx,))
+        return done
+
+    def stop(self, kind: type[Interrupt]) -> None:
+        """End the flow at its next wait, or out of the one that it is in; from any thread."""
+        self._stopped = kind
+        waiting = self._waiting
+        if waiting is not None:
+            waiting.wake()
 
     def join(self) -> ErrorInfo | None:
         """Wait for what the body left running; the first failure that nobody looked at."""
@@ -186,7 +220,7 @@ def run_flow(
     if kind == f"{Interrupted.__module__}.{Interrupted.__qualname__}":
         return _lost(ended, "the process was asked to stop")
     if kind == f"{Suspended.__module__}.{Suspended.__qualname__}":
-        waits_for = tuple(pending.idx for pending in frame.open.values()) or _tasks_of(ended)
+        waits_for = _tasks_of(ended)
         return Ended(
             attempt.id,
             TaskState.WAITING,
