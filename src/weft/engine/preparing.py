@@ -17,7 +17,7 @@ from weft.core.events import Prepared
 from weft.core.state import Task
 from weft.model.calls import PythonCall, ShellCall
 from weft.model.errors import ErrorInfo, UsageError, WeftError
-from weft.model.graph import MapMode, MapSpec
+from weft.model.graph import MapMode, MapSpec, Node
 from weft.model.inputs import AllOf, AnyOf, Compare, Condition, Expr, Input, NotOf, When
 from weft.model.policies import Cache, CacheScope
 from weft.model.values import ARGS, Bound, Packed, Plain, Result
@@ -77,7 +77,10 @@ class Preparer:
         }
         if node.cache is None:
             return Prepared(run, idx, generation, inputs=dict(evaluated) or None)
-        key = self._cache_key(task, node.cache, {**bind_inputs(task), **evaluated})
+        bound = {**bind_inputs(task), **evaluated}
+        key = cache_key(
+            self._artifacts, node, node.cache, bound, workflow=task.run.graph.workflow, run=task.run.uid
+        )
         record = None if node.cache.refresh else self._store.cached(key, now=now)
         if record is None or not self._readable(record.result):
             return Prepared(run, idx, generation, cache_key=key, inputs=dict(evaluated) or None)
@@ -134,36 +137,47 @@ class Preparer:
         dumps = self._artifacts.dumps
         return tuple(dumps(dict(zip(names, row, strict=True)), what="an item") for row in rows)
 
-    def _cache_key(self, task: Task, cache: Cache, inputs: dict[str, Bound]) -> str:
-        node = task.node
-        parts: list[Any] = [cache.key, node.name or node.key]
-        if cache.scope is CacheScope.RUN:
-            parts.append(task.run.uid)
-        if cache.scope is not CacheScope.GLOBAL:
-            parts.append(task.run.graph.workflow)
-        call = node.call
-        if isinstance(call, PythonCall):
-            parts += [call.module, call.qualname]
-        if cache.source:
-            if isinstance(call, PythonCall | ShellCall):
-                parts.append(call.version)
-            else:
-                parts.append(msgspec.to_builtins(call))
-        if cache.inputs:
-            parts.append(self._inputs_key(inputs, cache.exclude))
-        return sha256(msgspec.msgpack.encode(parts)).hexdigest()
 
-    def _inputs_key(self, inputs: dict[str, Bound], exclude: tuple[str, ...]) -> Any:
-        kept = {name: bound for name, bound in inputs.items() if name not in exclude}
-        packed = kept.get(ARGS)
-        if exclude and packed is not None:
-            args, kwargs = self._artifacts.resolve(packed)
-            left = (args, {name: each for name, each in kwargs.items() if name not in exclude})
-            kept[ARGS] = Plain(self._artifacts.dumps(left, what="the inputs"))
-        elif isinstance(packed, Packed):
-            # The same values give the same key whether they came as constants or from other tasks.
-            kept[ARGS] = Plain(self._artifacts.dumps(self._artifacts.resolve(packed), what="the inputs"))
-        return msgspec.msgpack.encode(sorted(kept.items()))
+def cache_key(
+    artifacts: Artifacts, node: Node, cache: Cache, inputs: dict[str, Bound], *, workflow: str, run: str
+) -> str:
+    """Under which key a task run's result is kept.
+
+    Args:
+        artifacts: Opens inputs whose form says less than their value.
+        node, cache: The task, and its policy.
+        inputs: As they are bound.
+        workflow, run: For the scopes that keep to them.
+    """
+    parts: list[Any] = [cache.key, node.name or node.key]
+    if cache.scope is CacheScope.RUN:
+        parts.append(run)
+    if cache.scope is not CacheScope.GLOBAL:
+        parts.append(workflow)
+    call = node.call
+    if isinstance(call, PythonCall):
+        parts += [call.module, call.qualname]
+    if cache.source:
+        if isinstance(call, PythonCall | ShellCall):
+            parts.append(call.version)
+        else:
+            parts.append(msgspec.to_builtins(call))
+    if cache.inputs:
+        parts.append(_inputs_key(artifacts, inputs, cache.exclude))
+    return sha256(msgspec.msgpack.encode(parts)).hexdigest()
+
+
+def _inputs_key(artifacts: Artifacts, inputs: dict[str, Bound], exclude: tuple[str, ...]) -> Any:
+    kept = {name: bound for name, bound in inputs.items() if name not in exclude}
+    packed = kept.get(ARGS)
+    if exclude and packed is not None:
+        args, kwargs = artifacts.resolve(packed)
+        left = (args, {name: each for name, each in kwargs.items() if name not in exclude})
+        kept[ARGS] = Plain(artifacts.dumps(left, what="the inputs"))
+    elif isinstance(packed, Packed):
+        # The same values give the same key whether they came as constants or from other tasks.
+        kept[ARGS] = Plain(artifacts.dumps(artifacts.resolve(packed), what="the inputs"))
+    return msgspec.msgpack.encode(sorted(kept.items()))
 
 
 def _sequence(spec: MapSpec, value: Callable[[Input], Any]) -> list[Any]:

@@ -81,8 +81,11 @@ def python_call(
     payload: Result | None = None
     if artifacts is not None and needs_payload(fn):
         payload = payload_of(fn, artifacts, found)
+    file = script_of(module)
     load.register(module, qualname, found, payload=payload)
-    return PythonCall(module, qualname, script_of(module), flow, payload, version or code_version(fn))
+    # A script has one name in graphs and cache keys, whichever command runs it.
+    name = module if file is None else "__main__"
+    return PythonCall(name, qualname, file, flow, payload, version or code_version(fn))
 
 
 def by_name(bound: inspect.BoundArguments) -> tuple[tuple[Any, ...], dict[str, Any]]:
