@@ -9,10 +9,23 @@ from typing import TYPE_CHECKING, Any
 from weft._version import __version__
 
 if TYPE_CHECKING:
+    from weft.dialects.native.arguments import allow_failure as allow_failure
+    from weft.dialects.native.arguments import unmapped as unmapped
     from weft.dialects.native.dag import Dag as Dag
     from weft.dialects.native.dag import dag as dag
     from weft.dialects.native.futures import Future as Future
     from weft.dialects.native.futures import FutureList as FutureList
+    from weft.dialects.native.schedules import Cron as Cron
+    from weft.dialects.native.schedules import Every as Every
+    from weft.dialects.native.schedules import cron as cron
+    from weft.dialects.native.schedules import every as every
+    from weft.dialects.native.shaping import branch as branch
+    from weft.dialects.native.shaping import fact as fact
+    from weft.dialects.native.shaping import group as group
+    from weft.dialects.native.shaping import logical_date as logical_date
+    from weft.dialects.native.shaping import on_exit as on_exit
+    from weft.dialects.native.shaping import short_circuit as short_circuit
+    from weft.dialects.native.shaping import when as when
     from weft.dialects.native.shell import shell as shell
     from weft.dialects.native.steps import approval as approval
     from weft.dialects.native.steps import now as now
@@ -20,12 +33,17 @@ if TYPE_CHECKING:
     from weft.dialects.native.steps import random as random
     from weft.dialects.native.steps import sleep as sleep
     from weft.dialects.native.steps import wait_for_event as wait_for_event
+    from weft.dialects.native.symbols import Symbol as Symbol
+    from weft.dialects.native.symbols import chain as chain
+    from weft.dialects.native.symbols import done as done
+    from weft.dialects.native.symbols import failed as failed
+    from weft.dialects.native.symbols import skipped as skipped
+    from weft.dialects.native.symbols import succeeded as succeeded
+    from weft.dialects.native.symbols import symbol as symbol
     from weft.dialects.native.task import Flow as Flow
     from weft.dialects.native.task import Task as Task
-    from weft.dialects.native.task import allow_failure as allow_failure
     from weft.dialects.native.task import flow as flow
     from weft.dialects.native.task import task as task
-    from weft.dialects.native.task import unmapped as unmapped
     from weft.model.errors import TaskFailed as TaskFailed
     from weft.model.errors import WeftError as WeftError
     from weft.runtime.context import Context as Context
@@ -34,11 +52,31 @@ if TYPE_CHECKING:
     from weft.runtime.signals import Skip as Skip
 
 _PLACES = {
+    "weft.dialects.native.arguments": ("allow_failure", "unmapped"),
     "weft.dialects.native.dag": ("Dag", "dag"),
     "weft.dialects.native.futures": ("Future", "FutureList"),
+    "weft.dialects.native.schedules": ("Cron", "Every", "cron", "every"),
+    "weft.dialects.native.shaping": (
+        "branch",
+        "fact",
+        "group",
+        "logical_date",
+        "on_exit",
+        "short_circuit",
+        "when",
+    ),
     "weft.dialects.native.shell": ("shell",),
     "weft.dialects.native.steps": ("approval", "now", "patch", "random", "sleep", "wait_for_event"),
-    "weft.dialects.native.task": ("Flow", "Task", "allow_failure", "flow", "task", "unmapped"),
+    "weft.dialects.native.symbols": (
+        "Symbol",
+        "chain",
+        "done",
+        "failed",
+        "skipped",
+        "succeeded",
+        "symbol",
+    ),
+    "weft.dialects.native.task": ("Flow", "Task", "flow", "task"),
     "weft.model.errors": ("TaskFailed", "WeftError"),
     "weft.runtime.context": ("Context", "current"),
     "weft.runtime.signals": ("Fail", "Skip"),

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -19,6 +19,7 @@ from typing import Any
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.blobs import FileBlobs
 from weft.core.changes import Cause
+from weft.core.clear import clear
 from weft.core.events import Called, PauseRun
 from weft.engine.engine import Engine
 from weft.engine.recovery import dead_engines, process_start
@@ -27,6 +28,7 @@ from weft.executors.protocol import Executor
 from weft.executors.thread import ThreadExecutor
 from weft.model.attempts import Attempt, AttemptId, Ended
 from weft.model.errors import RunNotResumable, RunPaused, StoreReadOnly, WeftError
+from weft.model.rows import RunRow
 from weft.model.states import TaskState
 from weft.observability.progress import Progress, progress
 from weft.runtime.flows import Frame, Interrupted, run_flow
@@ -126,10 +128,47 @@ class LocalHost:
             raise RunNotResumable(
                 f"run {row.uid} has {row.state}", hint="weft runs retry makes its failed tasks run again"
             )
+        return self._go_on(row, dead_engines(self.store.engines()))
+
+    def retry(self, run: int, task: int | None = None) -> Pending:
+        """Run again what failed in a run that has ended, and see it through.
+
+        Args:
+            run: The run.
+            task: Instead of what failed: this task run and all that comes after it.
+
+        Raises:
+            RunNotResumable: It has not ended, or there is nothing to run again.
+        """
+        row = self.store.run_by_id(run)
+        if not row.state.terminal:
+            raise RunNotResumable(f"run {row.uid} has not ended", hint=f"weft runs resume {row.uid}")
+        epoch = self.store.claim(self.engine.id, now=self.now(), runs=[run]).get(run)
+        if epoch is None:
+            # Its last engine still lives, and has no more to do with it.
+            engines = [each.engine for each in self.store.engines()]
+            epoch = self.store.claim(self.engine.id, now=self.now(), runs=[run], dead=engines)[run]
+        tasks = () if task is None else (task,)
+        changes = clear(
+            self.store.load(run),
+            tasks=tasks,
+            downstream=task is not None,
+            only_failed=task is None,
+            at=self.now(),
+        )
+        if not changes:
+            raise RunNotResumable(
+                f"there is nothing to run again in run {row.uid}", hint=f"weft runs replay {row.uid} runs it anew"
+            )
+        self.store.commit(changes, engine=self.engine.id, epochs={run: epoch})
+        return self._go_on(self.store.run_by_id(run), [self.engine.id])
+
+    def _go_on(self, row: RunRow, dead: Sequence[int]) -> Pending:
+        """Take a stored run over from engines that are dead, and see it through."""
+        run = row.run
         progress = self._show_progress()
         if progress is not None:
             progress.seed(row, self.store.tasks(run, limit=PROGRESS_SEED))
-        dead = dead_engines(self.store.engines())
         handles = self.engine.recover([run], dead=dead, inline=[run], carry_out=self._carry_out)
         if run not in handles:
             owner = next((each for each in self.store.engines() if each.engine == row.owner), None)
@@ -155,9 +194,6 @@ class LocalHost:
             with self._interruptible(pending):
                 try:
                     pending.wait()
-                    # Hooks, rollbacks and exit handlers belong to the run; none is cut off.
-                    while pending.run in self.engine.state.runs and pending.halted is None:
-                        self.engine.clock.sleep(0.002)
                 except Interrupted:
                     self._drain(pending)
         finally:

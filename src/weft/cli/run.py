@@ -63,6 +63,8 @@ def run(
         request.project = request.project or found.project
         request.key = key
         if select is not None:
-            request.graph = selected(request.graph, select, host.store, where=os.path.relpath(found.where))
+            request.graph = selected(
+                request.graph, select, host.store, host.artifacts, where=os.path.relpath(found.where)
+            )
         pending = host.run(request)
     return finish(host, pending, json=json)

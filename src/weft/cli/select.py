@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 
 from msgspec.structs import replace
 
+from weft.artifacts.artifacts import Artifacts
 from weft.model.errors import NotFound, UsageError
 from weft.model.graph import MAIN, Graph, Group, Node
 from weft.model.inputs import Const, Expr, Input, Output, Template, outputs_in
@@ -20,15 +21,17 @@ from weft.model.values import NONE, Result
 from weft.store.protocol import Reader
 
 _RUNS_SEARCHED = 20
+_PAGE = 1000
 
 
-def selected(graph: Graph, text: str, reader: Reader, *, where: str) -> Graph:
+def selected(graph: Graph, text: str, reader: Reader, artifacts: Artifacts, *, where: str) -> Graph:
     """The graph with only the selected nodes of its main group.
 
     Args:
         graph: Of a ``@dag``.
         text: What to select.
         reader: Has the results of earlier runs.
+        artifacts: Puts the results of a map's items together.
         where: The workflow's place, for errors.
 
     Raises:
@@ -43,7 +46,7 @@ def selected(graph: Graph, text: str, reader: Reader, *, where: str) -> Graph:
             hint="--select works on a @dag",
         )
     chosen = pick(group, text)
-    earlier = _Earlier(graph.workflow, reader)
+    earlier = _Earlier(graph.workflow, reader, artifacts)
     nodes = tuple(_cut(node, chosen, earlier) for node in group.nodes if node.key in chosen)
     returns = group.returns
     if returns is not None and any(each.node not in chosen for each in outputs_in(returns)):
@@ -126,9 +129,10 @@ def _reached(start: set[str], edges: dict[str, set[str]]) -> set[str]:
 class _Earlier:
     """Results of a workflow's earlier runs, by node."""
 
-    def __init__(self, workflow: str, reader: Reader) -> None:
+    def __init__(self, workflow: str, reader: Reader, artifacts: Artifacts) -> None:
         self._workflow = workflow
         self._reader = reader
+        self._artifacts = artifacts
         self._runs: list[int] | None = None
 
     def result(self, key: str, reader_key: str) -> Result:
@@ -139,12 +143,27 @@ class _Earlier:
         for run in self._runs:
             rows = self._reader.tasks(run, f'key:"{key}" state:succeeded,cached', limit=1)
             if rows and rows[0].kind == "node":
-                return rows[0].result or NONE
+                return self._items(run, rows[0].idx) or rows[0].result or NONE
         raise NotFound(
             f"{reader_key} reads {key}, which is not selected, and no earlier run has its result",
             where=self._workflow,
             hint=f"--select +{reader_key} runs it too",
         )
+
+
+    def _items(self, run: int, idx: int) -> Result | None:
+        """The list of a map's results, in order of its items; ``None`` for what is no map."""
+        expanded = next((each for each in self._reader.maps(run) if each.idx == idx), None)
+        if expanded is None:
+            return None
+        values: list[object] = [None] * expanded.count
+        after = -1
+        while rows := self._reader.tasks(run, after=after, parent=idx, limit=_PAGE):
+            for row in rows:
+                if row.map_index >= 0 and row.result is not None:
+                    values[row.map_index] = self._artifacts.loads(row.result)
+            after = rows[-1].idx
+        return self._artifacts.dumps(values, what=f"the results of {idx}")
 
 
 def _cut(node: Node, chosen: set[str], earlier: _Earlier) -> Node:

@@ -12,7 +12,7 @@ from weft.core.binding import bind_inputs, scope_result
 from weft.core.changes import Cause, MapExpanded, RunChanged
 from weft.core.commands import Prepare, Stop
 from weft.core.events import RUN_ENDS
-from weft.core.plan import counts_for_group
+from weft.core.plan import counts_for_group, prefix_of
 from weft.core.policies.retrying import retries
 from weft.core.policies.rules import Counts, Decision, holds
 from weft.core.state import CODE, CODES, Flow, Map, Run, Scope, Task
@@ -142,9 +142,7 @@ def install_scope(task: Task, call: GroupCall) -> Scope:
         if parameter.name not in params and parameter.default is not None:
             params[parameter.name] = Plain(parameter.default)
     scope = task.body = Scope(plan, params)
-    prefix = "" if task.kind == "root" else f"{task.key}."
-    if task.attempt > 1:
-        prefix = f"{task.key}~{task.attempt}."
+    prefix = prefix_of(task.key, task.kind, task.attempt)
     for at, node in enumerate(plan.nodes):
         made = Task(run, run.next_idx, prefix + node.key, node, "node", task)
         run.next_idx += 1

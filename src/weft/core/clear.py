@@ -21,9 +21,9 @@ from weft.core.flows import task_outputs
 from weft.core.plan import Plan, prefix_of
 from weft.core.restore import NodesByRow
 from weft.model.calls import GroupCall
-from weft.model.graph import HookOn, Node, Role
+from weft.model.graph import HookOn, Role
 from weft.model.rows import Snapshot, TaskRow
-from weft.model.states import LIVE, TERMINAL, RunState, TaskState
+from weft.model.states import TERMINAL, RunState, TaskState
 
 _T = TaskState
 FAILED = frozenset({_T.FAILED, _T.UPSTREAM_FAILED, _T.CANCELLED})
@@ -281,6 +281,4 @@ class _Clearing:
 
 
 def _changed(row: TaskRow, state: TaskState, at: float) -> TaskChanged:
-    return TaskChanged(
-        row.run, row.idx, state, row.attempt, at, Cause.CLEARED, generation=row.generation + 1
-    )
+    return TaskChanged(row.run, row.idx, state, row.attempt, at, Cause.CLEARED, generation=row.generation + 1)

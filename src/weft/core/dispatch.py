@@ -103,6 +103,8 @@ def limits_of(task: Task) -> tuple[tuple[str, int], ...]:
     """The limit keys, with slots, that a live attempt of the task run holds."""
     limits = task.traits.limits
     run = task.run
+    if not run.limited:
+        return limits
     if run.graph.max_active is not None and not task.is_flow:
         limits = (*limits, (f"run:{run.id}", 1))
     parent = task.parent
@@ -130,6 +132,18 @@ def note_maxima(state: State, task: Task) -> None:
                 state.maxima[f"scope:{run.id}/{parent.idx}"] = limit
             break
         parent = parent.parent
+
+
+def hold(state: State, task: Task) -> None:
+    """Take the slots of a live attempt's limits."""
+    limits = limits_of(task)
+    if limits:
+        held = []
+        for key, slots in limits:
+            taken = min(slots, max(state.slots(key), 1))
+            state.used[key] = state.used.get(key, 0) + taken
+            held.append((key, taken))
+        task.held = tuple(held)
 
 
 def _missing(turn: Turn, task: Task) -> str:
@@ -247,6 +261,11 @@ def _start_items(turn: Turn, owner: Task, body: Map, room: int) -> None:
 def make_item(owner: Task, body: Map, index: int) -> Task:
     """The task run of item ``index``."""
     run = owner.run
+    item = body.cleared.pop(index, None)
+    if item is not None:
+        body.live[index] = item
+        run.tasks[item.idx] = item
+        return item
     item = Task(run, body.base + index, f"{owner.key}[{index}]", owner.node, "item", owner)
     item.map_index = index
     item.inputs = owner.inputs
@@ -270,14 +289,7 @@ def start(turn: Turn, task: Task) -> None:
     turn.move(task, TaskState.QUEUED, Cause.CAPACITY)
     task.executor = executor
     state.inflight[executor] = state.inflight.get(executor, 0) + 1
-    limits = limits_of(task)
-    if limits:
-        held = []
-        for key, slots in limits:
-            taken = min(slots, max(state.slots(key), 1))
-            state.used[key] = state.used.get(key, 0) + taken
-            held.append((key, taken))
-        task.held = tuple(held)
+    hold(state, task)
     for rate in node.rate_limits:
         state.rates.setdefault(rate.key, deque()).append(turn.now)
     if node.timeout is not None and node.timeout.queued_s is not None:

@@ -1,5 +1,7 @@
 """A group's edges by position: what the core needs of a group, worked out once for all its instances."""
 
+from collections.abc import Mapping
+
 from weft.core.policies.rules import DECIDE
 from weft.model.errors import CycleError, UnknownReference
 from weft.model.graph import Graph, Group, Node, Role
@@ -101,6 +103,13 @@ def counts_for_group(node: Node) -> bool:
     return node.role is Role.WORK or node.role is Role.SETUP
 
 
+def prefix_of(key: str, kind: str, attempt: int) -> str:
+    """How the keys begin of the nodes in an instance of a group: each attempt of the group has its own."""
+    if attempt > 1:
+        return f"{key}~{attempt}."
+    return "" if kind == "root" else f"{key}."
+
+
 def upstream_of(node: Node) -> list[str]:
     """Keys of the nodes that come directly before this one, in order of mention."""
     keys: dict[str, None] = dict.fromkeys(node.needs)
@@ -120,13 +129,20 @@ def upstream_of(node: Node) -> list[str]:
     return list(keys)
 
 
+def limits_any(groups: Mapping[str, Group]) -> bool:
+    """Whether one of the groups bounds how many of its task runs are live."""
+    return any(group.max_active is not None for group in groups.values())
+
+
 class Compiled:
     """A graph with its plans and its nodes' traits: made once for all runs of a workflow version."""
 
-    __slots__ = ("_plans", "_traits", "graph")
+    __slots__ = ("_plans", "_traits", "graph", "limited")
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        # Whether any limit but the nodes' own can hold: most graphs have none, and need not look.
+        self.limited = graph.max_active is not None or limits_any(graph.groups)
         self._plans: dict[str, Plan] = {}
         self._traits: dict[int, tuple[Node, Traits]] = {}
 

@@ -16,14 +16,15 @@ from weft.core.advance import (
     ready_call,
 )
 from weft.core.changes import Cause, RunAdded, RunChanged
-from weft.core.dispatch import limits_of, make_item, note_maxima
+from weft.core.dispatch import hold, make_item, note_maxima
 from weft.core.events import RUN_ENDS, Restored
 from weft.core.flows import link, task_outputs
+from weft.core.plan import limits_any
 from weft.core.state import CODE, NEVER, Flow, Map, Run, Scope, Task
 from weft.core.turn import Turn, executor_of
 from weft.core.waits import resume_wait
 from weft.model.calls import GroupCall
-from weft.model.graph import HookOn, Node, Role
+from weft.model.graph import Group, HookOn, Node, Role
 from weft.model.inputs import Const
 from weft.model.rows import RunRow, Snapshot, TaskRow
 from weft.model.states import LIVE, TERMINAL, RunState, TaskState
@@ -51,6 +52,9 @@ class Restoration:
             event.epoch,
         )
         self.run.node_refs = dict(snapshot.nodes)
+        self.run.limited = self.run.limited or any(
+            limits_any(node.groups) for node in snapshot.nodes.values()
+        )
         self.rows: dict[int, list[TaskRow]] = {}
         self.root_row: TaskRow | None = None
         self.hooks: list[TaskRow] = []
@@ -80,6 +84,10 @@ class Restoration:
         self._build(root)
         self._hooks()
         self._rollbacks()
+        if run.graph.timeout_s is not None and root.state not in TERMINAL:
+            # A run that a person runs again gets its time anew.
+            since = turn.now if root.generation else run.started_at
+            turn.timer(since + run.graph.timeout_s, "run", root, 0)
         self._resume()
         if root.state in TERMINAL:
             run.ending = RUN_ENDS[root.state]
@@ -121,7 +129,9 @@ class Restoration:
         task.due_at = row.due_at
         task.wait = row.wait
         task.chosen = row.chosen
-        task.first_at = row.first_at
+        if row.state is not _T.PENDING:
+            # Of a later generation the start is known only as far as its latest attempt.
+            task.first_at = row.first_at if not row.generation else row.started_at or row.changed_at
         if row.inputs and row.kind not in ("call", "hook"):
             given = row.inputs.items()
             task.bound = {name: Plain(each.value) for name, each in given if isinstance(each, Const)}
@@ -176,7 +186,11 @@ class Restoration:
             elif task.state not in TERMINAL:
                 item = make_item(task, body, index)
                 self._apply(item, row)
-                live.append(item)
+                if row.state is _T.PENDING:
+                    body.cleared[index] = body.live.pop(index)
+                    self.run.tasks.pop(item.idx)
+                else:
+                    live.append(item)
         self._gaps(body)
         if task.state is _T.RUNNING:
             self.open_maps.append(task)
@@ -328,6 +342,10 @@ class Restoration:
 
     def _resume_task(self, task: Task) -> None:
         turn, state = self.turn, task.state
+        timeout = task.node.timeout
+        a_map = isinstance(task.body, Map)
+        if timeout is not None and timeout.total_s is not None and task.first_at is not None and not a_map:
+            turn.timer(task.first_at + timeout.total_s, "total", task, task.generation)
         if isinstance(task.body, Scope | Map) and state is _T.RUNNING:
             return
         if state in LIVE:
@@ -343,9 +361,6 @@ class Restoration:
             resume_wait(turn, task, task.wait, task.due_at, record=False, facts={})
         elif state is _T.PENDING and task.kind == "hook":
             turn.ready.append(task)
-        elif state is _T.PENDING and task.kind == "item":
-            task.state = _T.READY
-            turn.ready.append(task)
         elif state is _T.PENDING and task.kind == "call" and not task.forgotten:
             link(task)
             if task.unmet == 0:
@@ -357,9 +372,10 @@ class Restoration:
             task.executor = executor_of(task)
             turn.state.inflight[task.executor] = turn.state.inflight.get(task.executor, 0) + 1
             note_maxima(turn.state, task)
-            task.held = limits_of(task)
-            for key, slots in task.held:
-                turn.state.used[key] = turn.state.used.get(key, 0) + slots
+            hold(turn.state, task)
+            timeout = task.node.timeout
+            if task.state is _T.QUEUED and timeout is not None and timeout.queued_s is not None:
+                turn.timer(turn.now + timeout.queued_s, "queued", task, task.attempt)
             return
         if isinstance(task.node.call, GroupCall):
             # Its instance was never written: open it again.
@@ -377,26 +393,33 @@ class NodesByRow:
         self._graph = snapshot.graph
         self._nodes = snapshot.nodes
         self._rows = {row.idx: row for row in snapshot.tasks}
-        self._groups: dict[str, dict[str, Node]] = {}
+        self._groups: dict[int, dict[str, Node]] = {}
 
     def of(self, row: TaskRow) -> Node:
         """The node that a row is a task run of."""
         if row.kind == "root":
             return self._graph.root
         if row.kind == "node":
-            call = self.of(self._rows[row.parent]).call
+            holder = self._rows[row.parent]
+            call = self.of(holder).call
             assert isinstance(call, GroupCall)
-            return self.in_group(call.group)[row.node]
+            group = self.groups_of(holder)[call.group]
+            known = self._groups.get(id(group))
+            if known is None:
+                known = self._groups[id(group)] = {node.key: node for node in group.nodes}
+            return known[row.node]
         if row.kind == "item":
             return self.of(self._rows[row.parent])
         return self._nodes[row.node]
 
-    def in_group(self, name: str) -> dict[str, Node]:
-        """The nodes of a group by key."""
-        found = self._groups.get(name)
-        if found is None:
-            found = self._groups[name] = {node.key: node for node in self._graph.groups[name].nodes}
-        return found
+    def groups_of(self, row: TaskRow) -> dict[str, Group]:
+        """The groups that a row's task run may call: its own or a holder's, if they came with a call."""
+        at: TaskRow | None = row
+        while at is not None:
+            if at.kind == "call" and self._nodes[at.node].groups:
+                return self._nodes[at.node].groups
+            at = self._rows.get(at.parent)
+        return self._graph.groups
 
 
 def run_added(row: RunRow) -> RunAdded:

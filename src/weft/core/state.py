@@ -56,12 +56,16 @@ class Scope:
 
 
 class Map:
-    """An expanded map. ``codes[i]`` is 0 until item i has ended, then ``CODE`` of its state."""
+    """An expanded map. ``codes[i]`` is 0 until item i has ended, then ``CODE`` of its state.
+
+    ``cleared`` are items that a person cleared: they wait for their start as new ones do, and have a row.
+    """
 
     __slots__ = (
         "again",
         "base",
         "cancelled",
+        "cleared",
         "codes",
         "count",
         "dependents",
@@ -89,6 +93,7 @@ class Map:
         self.next = 0
         self.again: list[int] = []
         self.live: dict[int, Task] = {}
+        self.cleared: dict[int, Task] = {}
         self.done = self.failed = self.skipped = self.cancelled = 0
         self.first_error: tuple[str, ErrorInfo | None] | None = None
         self.stopped: Cause | None = None
@@ -274,7 +279,7 @@ class Run:
         rollbacks: Task runs with a rollback hook, in the order in which they succeeded.
         signals: Events that no wait has consumed, oldest first.
         held: Task runs that became ready while the run was paused.
-        interrupted: Whether attempts in this process are given back.
+        limited: Whether the run, or a group in it, bounds how many task runs are live.
     """
 
     __slots__ = (
@@ -290,6 +295,7 @@ class Run:
         "graph",
         "held",
         "id",
+        "limited",
         "map_bases",
         "maps",
         "next_idx",
@@ -313,6 +319,7 @@ class Run:
         self.id = added.run
         self.uid = added.uid
         self.compiled = compiled
+        self.limited = compiled.limited
         self.graph = graph = compiled.graph
         self.epoch = epoch
         self.state = RunState.QUEUED
@@ -352,7 +359,7 @@ class Run:
         return known[1]
 
     def plan_of(self, task: "Task", group: str) -> Plan:
-        """The plan of a group that a task run calls: one that came with a call around it, else the graph's."""
+        """The plan of a group that a task run calls: from the call around it that brought groups, or the graph."""
         at: Task | None = task
         while at is not None:
             if at.node.groups:

@@ -276,6 +276,7 @@ def _lost(turn: Turn, task: Task, event: Ended, facts: dict[str, Any]) -> None:
         turn.finish(task, _T.CANCELLED, task.cancelling, error=event.error, **facts)
         return
     turn.move(task, _T.LOST, Cause.WORKER_DIED, error=event.error, **facts)
+    task.inline = False  # Whoever was to carry it out is gone.
     if run.state is PAUSED:
         run.held.append(task)
         return

@@ -14,6 +14,7 @@ import msgspec
 
 from weft.core.changes import Cause, Change, NodeAdded, TaskAdded, TaskChanged
 from weft.core.commands import Command
+from weft.core.plan import limits_any
 from weft.core.state import FLOW, INLINE, Flow, Map, Run, Scope, State, Task
 from weft.core.transitions import TASK, check_task
 from weft.model.calls import GroupCall
@@ -204,6 +205,7 @@ class Turn:
             digest = digest_of(node)
         if digest not in run.node_refs:
             run.node_refs[digest] = node
+            run.limited = run.limited or limits_any(node.groups)
             self.changes.append(NodeAdded(run.id, digest, node))
         return digest
 

@@ -56,6 +56,8 @@ def resume_wait(
     elif isinstance(wait, ChildrenWait):
         flow = task.body
         assert isinstance(flow, Flow)
+        for call in flow.calls.values():
+            call.inline = False  # The thread that would have carried it out is gone.
         if any(task.run.state_of(idx)[0] in TERMINAL for idx in wait.tasks):
             turn.enqueue(task)
         else:

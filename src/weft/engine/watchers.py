@@ -122,10 +122,7 @@ class Watchers:
 
     def hand(self, attempt: Attempt) -> bool:
         """Give an inline attempt to the thread that waits for it; False if none does."""
-        for pending in self._tasks.get(attempt.id[:2], ()):
-            pending.hand(attempt)
-            return True
-        return False
+        return any(pending.hand(attempt) for pending in self._tasks.get(attempt.id[:2], ()))
 
     def halt(self, error: WeftError) -> None:
         """The engine stopped: nothing more will come, for anyone."""

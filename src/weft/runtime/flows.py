@@ -9,14 +9,24 @@ from collections.abc import Callable
 
 from weft.core.events import Called
 from weft.model.attempts import Attempt, AttemptId, Ended
-from weft.model.errors import ErrorInfo, NonDeterminism, TaskCancelled, WeftError
+from weft.model.errors import ErrorInfo, InvalidWorkflow, NonDeterminism, TaskCancelled, WeftError
 from weft.model.graph import Node
 from weft.model.inputs import Input
 from weft.model.states import TaskState
 from weft.model.values import Result
 from weft.model.waits import ChildrenWait
+from weft.runtime.context import CURRENT
 from weft.runtime.host import Host, Pending
 from weft.runtime.signals import Interrupt
+
+DEPTH_MAX = 200
+"""Flows inside flows, so that an endless recursion ends with an error and not with the machine."""
+
+INLINE_DEPTH_MAX = 10
+"""Flows that one thread carries out inside each other; the next one gets a thread of its own.
+
+Each takes about ten frames of Python's stack, which has room for a thousand.
+"""
 
 
 class Interrupted(BaseException):
@@ -38,6 +48,8 @@ class Frame:
         host: The engine.
         id: The flow's attempt.
         key: The flow's key, for messages.
+        depth: Flows around it that this same thread carries out.
+        leaving: Set once the body is left because it waits: what it does on its way out is not recorded.
         ordinal: Calls made so far.
         open: Handles, by index, that nobody has looked at yet.
         held: Whatever must live as long as the body runs.
@@ -46,12 +58,15 @@ class Frame:
 
     __slots__ = (
         "_counters",
+        "_nested",
         "_stopped",
         "_waiting",
+        "depth",
         "held",
         "host",
         "id",
         "key",
+        "leaving",
         "open",
         "ordinal",
         "suspend_after_s",
@@ -68,6 +83,14 @@ class Frame:
         self._counters: dict[str, int] = {}
         self._stopped: type[Interrupt] | None = None
         self._waiting: Pending | None = None
+        self._nested = attempt.key.count("/")
+        outer = CURRENT.get()
+        self.depth: int = 0 if outer is None or outer.frame is None else outer.frame.depth + 1
+        self.leaving: Suspended | None = None
+
+    def inlines(self) -> bool:
+        """Whether this thread's stack has room for a flow inside this one."""
+        return self.depth < INLINE_DEPTH_MAX
 
     def patch(self, node: Node, digest: str, key: str, result: Result) -> Pending:
         """Ask whether this run takes the new path of a change; takes no place in the journal."""
@@ -116,6 +139,14 @@ class Frame:
         inline: bool,
     ) -> Pending:
         run, parent, attempt = self.id
+        if self.leaving is not None:
+            raise self.leaving
+        if self._nested > DEPTH_MAX:
+            raise InvalidWorkflow(
+                f"flows are nested more than {DEPTH_MAX} deep: {step.rpartition('-')[0]} recurses",
+                where=self.key[:200],
+                hint="call tasks in a loop, or map over a list",
+            )
 
         def make(token: int) -> Called:
             return Called(
@@ -153,19 +184,24 @@ class Frame:
             Interrupt: The flow was stopped meanwhile.
         """
         limit = self.suspend_after_s
-        suspends = limit is not None and timeout_s is None
+        # What waits for one item of a map would be woken only when all of them have ended.
+        suspends = limit is not None and timeout_s is None and (ready is None or pending.base < 0)
         self._waiting = pending
         try:
-            done = pending.wait(
-                lambda: self._stopped is not None or (ready is not None and ready()),
-                limit if suspends else timeout_s,
-            )
+            while True:
+                done = pending.wait(
+                    lambda: self._stopped is not None or (ready is not None and ready()),
+                    limit if suspends else timeout_s,
+                )
+                if done or not suspends or pending.abandon():
+                    break
         finally:
             self._waiting = None
         if self._stopped is not None and not pending.over:
             raise self._stopped
         if not done and suspends:
-            raise Suspended((pending.idx,))
+            self.leaving = Suspended((pending.idx,))
+            raise self.leaving
         return done
 
     def stop(self, kind: type[Interrupt]) -> None:
@@ -179,7 +215,7 @@ class Frame:
         """Wait for what the body left running; the first failure that nobody looked at."""
         failure: ErrorInfo | None = None
         for pending in list(self.open.values()):
-            pending.wait()
+            self.wait(pending)
             if pending.halted is not None:
                 raise pending.halted
             settled = pending.settled
@@ -219,31 +255,31 @@ def run_flow(
     kind = ended.error.type if ended.error is not None else ""
     if kind == f"{Interrupted.__module__}.{Interrupted.__qualname__}":
         return _lost(ended, "the process was asked to stop")
-    if kind == f"{Suspended.__module__}.{Suspended.__qualname__}":
-        waits_for = _tasks_of(ended)
-        return Ended(
-            attempt.id,
-            TaskState.WAITING,
-            None,
-            None,
-            ended.started_at,
-            ended.ended_at,
-            ended.worker,
-            wait=ChildrenWait(waits_for),
-        )
+    if frame.leaving is not None:
+        return _waiting(ended, frame.leaving)
     if ended.state is TaskState.SUCCEEDED and frame.open:
         try:
             failure = frame.join()
         except Interrupted:
             return _lost(ended, "the process was asked to stop")
+        except Suspended as exc:
+            return _waiting(ended, exc)
         if failure is not None:
             return _failed(ended, failure)
     return ended
 
 
-def _tasks_of(ended: Ended) -> tuple[int, ...]:
-    message = ended.error.message if ended.error is not None else ""
-    return tuple(int(each) for each in message.split(",") if each)
+def _waiting(ended: Ended, suspended: Suspended) -> Ended:
+    return Ended(
+        ended.id,
+        TaskState.WAITING,
+        None,
+        None,
+        ended.started_at,
+        ended.ended_at,
+        ended.worker,
+        wait=ChildrenWait(suspended.tasks),
+    )
 
 
 def _lost(ended: Ended, message: str) -> Ended:

@@ -47,6 +47,7 @@ class Pending:
     """
 
     __slots__ = (
+        "_abandoned",
         "_attempts",
         "_callbacks",
         "_carry_out",
@@ -85,6 +86,7 @@ class Pending:
         self.refused: ErrorInfo | None = None
         self.halted: WeftError | None = None
         self._carry_out = carry_out
+        self._abandoned = False
         self._attempts: list[Attempt] = []
         self._callbacks: list[Callable[[], None]] = []
         self._signal = threading.Lock()
@@ -106,10 +108,25 @@ class Pending:
             for each in callbacks:
                 each()
 
-    def hand(self, attempt: Attempt) -> None:
-        """Give the waiting thread an attempt to carry out; called by the engine."""
+    def hand(self, attempt: Attempt) -> bool:
+        """Give the waiting thread an attempt to carry out; False if it has left. Called by the engine."""
         self._attempts.append(attempt)
+        if self._abandoned:
+            try:
+                self._attempts.remove(attempt)
+            except ValueError:
+                return True  # It came back and took it.
+            return False
         self.wake()
+        return True
+
+    def abandon(self) -> bool:
+        """Stop waiting for good; False if there is an attempt to carry out after all."""
+        self._abandoned = True
+        if self._attempts:
+            self._abandoned = False
+            return False
+        return True
 
     def wait(self, ready: Callable[[], bool] | None = None, timeout_s: float | None = None) -> bool:
         """Block until it is over, or ``ready()``; carry out attempts that are handed over meanwhile.

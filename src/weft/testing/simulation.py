@@ -253,7 +253,9 @@ class Simulation:
     def _step(self) -> None:
         rng = self.rng
         for host in self.hosts:
+            host.hangs = host.hangs and rng.random() < 0.9
             if not host.hangs:
+                self.acting = host
                 host.engine.beat()
         host = self.acting = rng.choice(self.hosts)
         if rng.random() < self.faults.jump:
@@ -304,7 +306,7 @@ class Simulation:
         self.accepted.append(pending.run)
 
     def _take_over(self, host: Host) -> None:
-        """One engine hangs past its lease; another one takes over, and the first goes on as if it owned."""
+        """One engine's heart stops past its lease; another takes over, and the first goes on as if it owned."""
         self.alone = False
         if len(self.hosts) == 1:
             self._open_host()
@@ -321,7 +323,6 @@ class Simulation:
                     carry_out=lambda attempt, to=each: self._take_inline(to, attempt)
                 )
                 each.handles += handles.values()
-        host.hangs = False
 
     def _meddle(self, host: Host) -> None:
         """A person does something."""

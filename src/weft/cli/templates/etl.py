@@ -17,17 +17,17 @@ def extract(city: str) -> list[float]:
 
 
 @task
-def transform(city: str, hours: list[float]) -> dict[str, object]:
-    """One row a city."""
-    return {"city": city, "low": min(hours), "high": max(hours), "mean": round(sum(hours) / len(hours), 2)}
+def transform(city: str, hours: list[float]) -> tuple[str, float, float]:
+    """One row a city: its name, its lowest and its highest temperature."""
+    return city, min(hours), max(hours)
 
 
 @task
-def load(rows: list[dict[str, object]]) -> str:
-    """Where the rows would go to a database."""
-    for row in rows:
-        print(f"{row['city']:<10} {row['low']:>6} to {row['high']:>5}")
-    return max(rows, key=lambda row: str(row["mean"]))["city"]  # type: ignore[return-value]
+def load(rows: list[tuple[str, float, float]]) -> str:
+    """Where the rows would go to a database; returns the warmest city."""
+    for city, low, high in rows:
+        print(f"{city:<10} {low:>6} to {high:>5}")
+    return max(rows, key=lambda row: row[2])[0]
 
 
 @flow

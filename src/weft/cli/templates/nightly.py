@@ -36,7 +36,7 @@ def publish(text: str) -> str:
 
 
 @dag
-def nightly(day: date = date(2026, 1, 1)):  # type: ignore[no-untyped-def]
+def nightly(day: date = date(2026, 1, 1)) -> str:
     """Fetch the day's files, count each, report."""
     counts = count_words.map(fetch(day))
     return publish(report(day, counts))

@@ -259,8 +259,8 @@ class Task(Generic[P, R]):
         node = self.node(frame.host)
         self._outlive(frame, node)
         inputs, fingerprint = self._pack(frame, args, kwargs)
-        if inline and frame.host.executor != "thread":
-            inline = self.is_flow
+        if inline:
+            inline = frame.inlines() if self.is_flow else frame.host.executor == "thread"
         pending = frame.call(
             node, self._digest, self.name, fingerprint=fingerprint, inputs=inputs, inline=inline
         )
