@@ -144,12 +144,10 @@ def install_scope(task: Task, call: GroupCall) -> Scope:
     scope = task.body = Scope(plan, params)
     prefix = prefix_of(task.key, task.kind, task.attempt)
     for at, node in enumerate(plan.nodes):
-        made = Task(run, run.next_idx, prefix + node.key, node, "node", task)
+        made = Task(run, run.next_idx, prefix + node.key, node, "node", task, plan.traits[at])
         run.next_idx += 1
         made.pos = at
-        up = plan.up[at]
-        setups = sum(plan.nodes[each].role is Role.SETUP for each in up)
-        made.counts = Counts(len(up), setups)
+        made.counts = Counts(len(plan.up[at]), plan.setups[at] if plan.setups is not None else 0)
         scope.tasks.append(made)
         run.tasks[made.idx] = made
     return scope

@@ -193,7 +193,7 @@ def scope_result(owner: Task, scope: Scope) -> Result | None:
     if group.returns is None and not group.outputs:
         return None
     # Bound as if by a node of the group.
-    reader = Task(owner.run, -1, "", owner.node, "node", owner)
+    reader = Task(owner.run, -1, "", owner.node, "node", owner, owner.traits)
     if group.returns is not None:
         bound = bind(group.returns, reader)
     else:

@@ -266,7 +266,7 @@ def make_item(owner: Task, body: Map, index: int) -> Task:
         body.live[index] = item
         run.tasks[item.idx] = item
         return item
-    item = Task(run, body.base + index, f"{owner.key}[{index}]", owner.node, "item", owner)
+    item = Task(run, body.base + index, f"{owner.key}[{index}]", owner.node, "item", owner, owner.traits)
     item.map_index = index
     item.inputs = owner.inputs
     item.generation = owner.generation

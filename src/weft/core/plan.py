@@ -19,10 +19,24 @@ class Plan:
         up, down: For each position, the positions directly before and after it.
         leaves: Positions whose end decides the group's, with ``Outcome.LEAVES``.
         exits: Positions of exit handlers; they are outside all the rest.
+        traits: The traits of each node.
+        setups: For each position, how many of the positions directly before it are setups.
         work: How many nodes must end before the exit handlers start.
     """
 
-    __slots__ = ("down", "exits", "group", "leaf_set", "leaves", "nodes", "position", "up", "work")
+    __slots__ = (
+        "down",
+        "exits",
+        "group",
+        "leaf_set",
+        "leaves",
+        "nodes",
+        "position",
+        "setups",
+        "traits",
+        "up",
+        "work",
+    )
 
     def __init__(self, group: Group) -> None:
         self.group = group
@@ -44,6 +58,9 @@ class Plan:
             for each in before:
                 down[each].append(at)
         self.down = [tuple(each) for each in down]
+        self.traits = [traits_of(node) for node in group.nodes]
+        roles = [node.role is Role.SETUP for node in group.nodes]
+        self.setups = [sum(roles[before] for before in each) for each in self.up] if any(roles) else None
         self.exits = tuple(at for at, node in enumerate(group.nodes) if node.role is Role.EXIT)
         self.work = len(group.nodes) - len(self.exits)
         self.leaves = tuple(at for at in range(len(group.nodes)) if self._is_leaf(at))
@@ -135,30 +152,22 @@ def limits_any(groups: Mapping[str, Group]) -> bool:
 
 
 class Compiled:
-    """A graph with its plans and its nodes' traits: made once for all runs of a workflow version."""
+    """A graph with its plans: made once for all runs of a workflow version."""
 
-    __slots__ = ("_plans", "_traits", "graph", "limited")
+    __slots__ = ("_plans", "graph", "limited")
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         # Whether any limit but the nodes' own can hold: most graphs have none, and need not look.
         self.limited = graph.max_active is not None or limits_any(graph.groups)
         self._plans: dict[str, Plan] = {}
-        self._traits: dict[int, tuple[Node, Traits]] = {}
 
     def plan(self, group: str) -> Plan:
         """The plan of one of the graph's groups."""
         plan = self._plans.get(group)
         if plan is None:
             plan = self._plans[group] = Plan(self.graph.groups[group])
-            for node in plan.nodes:
-                self._traits[id(node)] = (node, Traits(node))
         return plan
-
-    def traits(self, node: Node) -> "Traits | None":
-        """The traits of a node of the graph; ``None`` if it is no node of a plan made here."""
-        known = self._traits.get(id(node))
-        return None if known is None else known[1]
 
 
 class Traits:
@@ -180,6 +189,27 @@ class Traits:
         limits += [(f"key:{each.key}", 1) for each in node.concurrency]
         self.limits = tuple(limits)
         self.tries = 1 if node.retry is None else (-1 if node.retry.limit < 0 else node.retry.limit + 1)
+
+
+def traits_of(node: Node) -> Traits:
+    """The traits of a node; the many nodes without policies share theirs."""
+    plain = (
+        node.rule is TriggerRule.ALL_SUCCESS
+        and node.map is None
+        and node.when is None
+        and node.retry is None
+        and not node.pools
+        and not node.concurrency
+        and not _per_attempt(node)
+    )
+    if not plain:
+        return Traits(node)
+    if not _PLAIN:
+        _PLAIN.append(Traits(node))
+    return _PLAIN[0]
+
+
+_PLAIN: list[Traits] = []
 
 
 def _per_attempt(node: Node) -> bool:

@@ -10,7 +10,7 @@ from collections import deque
 from typing import Any
 
 from weft.core.changes import Cause, RunAdded
-from weft.core.plan import Compiled, Plan, Traits
+from weft.core.plan import Compiled, Plan, Traits, traits_of
 from weft.core.policies.rules import Counts
 from weft.model.attempts import AttemptId, Ended
 from weft.model.errors import ErrorInfo
@@ -201,18 +201,26 @@ class Task:
         "unmet",
         "upstream",
         "wait",
-        "wait_ends_at",
         "woken_by",
     )
 
-    def __init__(self, run: "Run", idx: int, key: str, node: Node, kind: str, parent: "Task | None") -> None:
+    def __init__(
+        self,
+        run: "Run",
+        idx: int,
+        key: str,
+        node: Node,
+        kind: str,
+        parent: "Task | None",
+        traits: Traits | None = None,
+    ) -> None:
         self.run = run
         self.idx = idx
         self.key = key
         self.node = node
         self.kind = kind
         self.parent = parent
-        self.traits = run.traits_of(node)
+        self.traits = run.traits_of(node) if traits is None else traits
         self.pos = -1
         self.map_index = -1
         self.ordinal = -1
@@ -235,7 +243,6 @@ class Task:
         self.first_at: float | None = None
         self.due_at: float | None = None
         self.wait: Wait | None = None
-        self.wait_ends_at: float | None = None
         self.executor = ""
         self.held: tuple[tuple[str, int], ...] = ()
         self.cache_key = ""
@@ -348,18 +355,15 @@ class Run:
         self.next_idx = 1
 
     def traits_of(self, node: Node) -> Traits:
-        """The node's traits: shared for nodes of the graph, else worked out once a run."""
-        shared = self.compiled.traits(node)
-        if shared is not None:
-            return shared
+        """The traits of a node that is in no plan."""
         known = self.traits.get(id(node))
         if known is None:
             # The node is kept beside its traits, so that its id stays its own.
-            known = self.traits[id(node)] = (node, Traits(node))
+            known = self.traits[id(node)] = (node, traits_of(node))
         return known[1]
 
     def plan_of(self, task: "Task", group: str) -> Plan:
-        """The plan of a group that a task run calls: from the call around it that brought groups, or the graph."""
+        """The plan of a group that a task run calls: from a call around it that brings groups, else the graph."""
         at: Task | None = task
         while at is not None:
             if at.node.groups:

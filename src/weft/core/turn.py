@@ -130,7 +130,6 @@ class Turn:
         self.move(task, state, cause, by=by, **extra)
         task.queued = False
         task.wait = None
-        task.wait_ends_at = None
         task.due_at = None
         task.cancelling = None
         self.ended.append(task)

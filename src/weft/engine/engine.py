@@ -58,6 +58,9 @@ REQUESTS_EVERY_S = 0.25
 BUSY_PATIENCE_S = 60.0
 """How long another process may hold the store's write lock before the engine gives up."""
 
+OWNED_CHECKS = 32
+"""Runs that are looked at with each heartbeat: are they still this engine's?"""
+
 RUN_IDS = 64
 """Internal run ids reserved at a time."""
 
@@ -127,6 +130,7 @@ class Engine:
         self._beat_at = 0.0
         self._ask_at = 0.0
         self._leased_until = 0.0
+        self._unchecked: list[int] = []
         self._asleep_until = 0.0
         self._epochs: dict[int, int] = {}
         self.id = 0
@@ -608,12 +612,21 @@ class Engine:
             try:
                 self.store.heartbeat(self.id, expires_at=now + self._lease_s)
                 lapsed, self._leased_until = now >= self._leased_until, now + self._lease_s
-                if lapsed:
-                    self._lost_ownership([run for run in self.state.runs if not self._owns(run)])
+                self._check_ownership(len(self.state.runs) if lapsed else OWNED_CHECKS)
             except StoreBusy:
                 self._beat_at = now + self._lease_s / 10
             except WeftError as exc:
                 self._halt(exc)
+
+    def _check_ownership(self, most: int) -> None:
+        """Look whether some runs are still this engine's, in turn.
+
+        A commit would tell, but a run that waits makes none; and another engine's clock may be ahead.
+        """
+        if not self._unchecked:
+            self._unchecked = list(self.state.runs)
+        looked, self._unchecked = self._unchecked[-most:], self._unchecked[:-most]
+        self._lost_ownership([run for run in looked if run in self.state.runs and not self._owns(run)])
 
     def _owns(self, run: int) -> bool:
         try:

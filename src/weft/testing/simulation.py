@@ -124,6 +124,7 @@ class Simulation:
         self.crashes = 0
         self.calm = False
         self.alone = True
+        self.violation: InvariantViolation | None = None
         self.acting: Host
         self._engine = engine
         self._signals = 0
@@ -163,6 +164,8 @@ class Simulation:
             self._kill(self.acting)
         except StoreError:
             pass  # Told to whoever asked the engine for something.
+        if self.violation is not None:
+            raise self.violation
         for host in list(self.hosts):
             halted = host.engine.halted
             if halted is None:
@@ -236,13 +239,17 @@ class Simulation:
         if self.rng.random() < self.store.faults.crash_between:
             raise Crash("between two commands")
         run, idx, number = attempt.id
-        if attempt.id in self.attempts:
-            raise InvariantViolation("I2: an attempt was carried out twice", run=run, idx=idx)
-        self.attempts.add(attempt.id)
         row = self.history.state.tasks.get((run, idx))
-        if row is None or row.attempt < number:
+        what = ""
+        if attempt.id in self.attempts:
+            what = "I2: an attempt was carried out twice"
+        elif row is None or row.attempt < number:
             what = f"I7: attempt {number} of {attempt.key} was given to an executor before it was durable"
-            raise InvariantViolation(what, run=run, idx=idx)
+        if what:
+            # An engine would take an error of Weft's for the executor's.
+            self.violation = InvariantViolation(what, run=run, idx=idx, invariant=what[:2])
+            raise Crash(what)
+        self.attempts.add(attempt.id)
 
     def _take_inline(self, host: Host, attempt: Attempt) -> None:
         self._accept(attempt)
@@ -498,6 +505,8 @@ class Simulation:
             each.hangs = False
         for _ in range(ROUNDS_MAX):
             if self._over():
+                # One more, in which engines learn of runs that others ended.
+                self._guarded(self._round)
                 return
             self._guarded(self._round)
         raise self._stuck()

@@ -179,6 +179,8 @@ class Workload:
             inputs["e"] = Expr(LANGUAGE, "same", {"n": Param("n")})
         if isinstance(call, GroupCall):
             inputs["n"] = Expr(LANGUAGE, "less", {"n": Param("n")})
+        # A flow with slots of its own can keep them from what it calls; that is its author's to avoid.
+        limited = not getattr(call, "flow", False)
         node = Node(
             key=key,
             call=call,
@@ -191,9 +193,9 @@ class Workload:
             retry=self._retry(0.3, forever=isinstance(call, PythonCall) and not call.flow),
             hooks=self._hooks(0.08),
             fails_group=rng.choice((None, None, None, True, False)),
-            pools={rng.choice(tuple(POOLS)): rng.choice((1, 1, 2))} if self._chance(0.15) else {},
-            concurrency=(Concurrency(rng.choice("ab"), 1),) if self._chance(0.1) else (),
-            rate_limits=(RateLimit("r", 2, 5.0),) if self._chance(0.08) else (),
+            pools={rng.choice(tuple(POOLS)): rng.choice((1, 1, 2))} if limited and self._chance(0.15) else {},
+            concurrency=(Concurrency(rng.choice("ab"), 1),) if limited and self._chance(0.1) else (),
+            rate_limits=(RateLimit("r", 2, 5.0),) if limited and self._chance(0.08) else (),
         )
         if isinstance(call, PythonCall) and not call.flow:
             node = self._of_python(node)
@@ -391,7 +393,7 @@ class Workload:
             cache=Cache(ttl_s=60.0)
             if isinstance(call, PythonCall) and not call.flow and self._chance(0.08)
             else None,
-            pools={"narrow": 1} if self._chance(0.1) else {},
+            pools={"narrow": 1} if not getattr(call, "flow", False) and self._chance(0.1) else {},
             placement=Placement(executor=rng.choice(("", *EXECUTORS))),
         )
         reads = tuple(rng.sample(calls, min(len(calls), rng.choice((0, 0, 1, 1, 2)))))

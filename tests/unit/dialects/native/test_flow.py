@@ -366,7 +366,7 @@ def test_parameters_are_converted(weft: Weft) -> None:
     ) -> list[Any]:
         return [day, window, options.level, options.name, mode, pause, numbers, anything]
 
-    found = main("2026-01-02", {"start": "2026-01-01"}, {"level": "3"}, numbers=["1.5", 2])  # type: ignore[arg-type]
+    found = main("2026-01-02", {"start": "2026-01-01"}, {"level": "3"}, numbers=[1.5, 2])  # type: ignore[arg-type]
     assert found == [
         date(2026, 1, 2),
         Window(date(2026, 1, 1)),
@@ -535,7 +535,7 @@ main()
 
 
 def test_script_with_a_coded_error(tmp_path: Path) -> None:
-    """A coded error that ends a script is shown with its hint and without a traceback."""
+    """A coded error that ends a script is shown with its hint and without a traceback, and gives its exit code."""
     text = """
 from weft import flow
 @flow
@@ -543,6 +543,6 @@ def main(day: int): ...
 main()
 """
     done = run_script(tmp_path / "home", text)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("error: W1202: main needs a value for 'day'")
     assert "Traceback" not in done.stderr
