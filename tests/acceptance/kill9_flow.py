@@ -17,7 +17,7 @@ NESTED = 4
 NESTED_WIDE = 30
 SHAKY = 40
 
-TASKS = 1 + CHAIN + (1 + WIDE) + 1 + NESTED * (1 + 1 + NESTED_WIDE + 1) + (1 + SHAKY) + 1
+TASKS = 1 + CHAIN + (1 + WIDE) + 1 + NESTED * (1 + 1 + (1 + NESTED_WIDE) + 1) + (1 + SHAKY) + 1
 """Task runs of a whole run, besides its root."""
 
 

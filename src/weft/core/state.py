@@ -363,7 +363,7 @@ class Run:
         return known[1]
 
     def plan_of(self, task: "Task", group: str) -> Plan:
-        """The plan of a group that a task run calls: from a call around it that brings groups, else the graph."""
+        """The plan of a group: from a call around the task run that brings groups, else the graph's."""
         at: Task | None = task
         while at is not None:
             if at.node.groups:

@@ -47,12 +47,12 @@ class TaskGroup(Orderable):
         assert self._trace is not None
         self._trace.groups.remove(self)
 
-    def first(self) -> list[Draft]:
+    def _first(self) -> list[Draft]:
         """Its nodes that need no other of its nodes."""
         inside = {each.key for each in self.drafts}
         return [each for each in self.drafts if not upstream_keys(each) & inside]
 
-    def last(self) -> list[Draft]:
+    def _last(self) -> list[Draft]:
         """Its nodes that no other of its nodes needs."""
         needed: set[str] = set()
         for each in self.drafts:
@@ -113,7 +113,7 @@ def short_circuit(gate: T, *, direct: bool = False) -> T:
 
 def _steering(found: T, how: Branch) -> T:
     if isinstance(found, Symbol):
-        found.first()[0].branch = how
+        found._node().branch = how
         return found
     if not isinstance(found, Task):
         raise UsageError(f"{found!r:.80} cannot steer a dag", where=user_line(), hint="give it a task")

@@ -37,11 +37,11 @@ class Orderable:
 
     __slots__ = ()
 
-    def first(self) -> list[Draft]:
+    def _first(self) -> list[Draft]:
         """What waits for whatever is put before this."""
         raise NotImplementedError
 
-    def last(self) -> list[Draft]:
+    def _last(self) -> list[Draft]:
         """What is waited for by whatever is put after this."""
         raise NotImplementedError
 
@@ -114,11 +114,11 @@ class Symbol(Orderable):
 
     # --- order and roles ----------------------------------------------------------------------------------
 
-    def first(self) -> list[Draft]:
+    def _first(self) -> list[Draft]:
         """Its node."""
         return [self._node()]
 
-    def last(self) -> list[Draft]:
+    def _last(self) -> list[Draft]:
         """Its node."""
         return [self._node()]
 
@@ -316,7 +316,7 @@ def order(before: Any, after: Any) -> None:
 
 def _drafts(found: Any, what: str, *, first: bool = False) -> list[Draft]:
     if isinstance(found, Orderable):
-        return found.first() if first else found.last()
+        return found._first() if first else found._last()
     if isinstance(found, list | tuple):
         return [draft for each in found for draft in _drafts(each, what, first=first)]
     raise SymbolError(

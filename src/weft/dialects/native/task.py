@@ -76,6 +76,7 @@ class Task(Generic[P, R]):
         self._bound = bound
         self._alias = False
         self._signature: inspect.Signature | None = None
+        self._fits: tuple[Any, ...] | None = None
         self._condition: Callable[[BaseException], bool] | None = None
         self._is_async = _is_async(fn)
         self._configure(options)
@@ -298,11 +299,16 @@ class Task(Generic[P, R]):
         """The arguments, if they fit; those of a cached task by name, so that one call has one key."""
         if self._signature is None:
             self._signature = inspect.signature(self.fn)
+        # Whether arguments fit depends on their number and names alone, and most calls look like the last.
+        shape = (len(args), *kwargs)
+        if shape == self._fits:
+            return args, kwargs
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as exc:
             raise TypeError(f"{self.name}{self._signature}: {exc}") from None
         if self._policies["cache"] is None:
+            self._fits = shape
             return args, kwargs
         return by_name(bound)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
+from types import MethodType
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -275,6 +276,9 @@ class Trace:
             if not isinstance(source, Output):
                 refuse(inner, "allow_failure is for tasks' results", "pass it as it is")
             return msgspec.structs.replace(source, allow_failure=True)
+        if isinstance(value, MethodType) and isinstance(value.__self__, Symbol):
+            name = value.__name__
+            refuse(value.__self__, f"{name!r} is a method of symbols", f'a field of that name is ["{name}"]')
         if isinstance(value, ConditionSymbol | StateSymbol | Orderable):
             refuse(value, "it is no argument", "conditions are for when() and when_states()")
         return None

@@ -50,7 +50,7 @@ def refused(use: Callable[[Any], Any]) -> SymbolError:
         (lambda x: x.upper(), "called", "inside a task"),
         (lambda x: {x: 1}, "hashed", "inside a task"),
         (lambda x: x.__setitem__(0, 1), "changed", "inside a task"),
-        (lambda x: x[1:2], "no part", "in a task"),
+        (lambda x: x[1:2], "no part", "inside a task"),
         (lambda x: x.__enter__(), "entered", "when(...)"),
     ],
 )
@@ -87,6 +87,11 @@ def test_conditions_are_no_arguments() -> None:
     """A comparison is for ``when``; a task cannot be given one."""
     assert "no argument" in refused(lambda x: one(x > 1)).what
     assert "no argument" in refused(lambda x: one([succeeded(x)])).what
+
+
+def test_field_named_like_a_method() -> None:
+    """A method of a symbol that is passed as a value is meant as a field, which is reached with brackets."""
+    assert '["rule"]' in refused(lambda x: one(x.rule)).hint
 
 
 def test_states_are_no_condition_over_values() -> None:
