@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from weft.dialects.native.shaping import short_circuit as short_circuit
     from weft.dialects.native.shaping import when as when
     from weft.dialects.native.shell import shell as shell
+    from weft.dialects.native.steps import Approval as Approval
     from weft.dialects.native.steps import approval as approval
     from weft.dialects.native.steps import now as now
     from weft.dialects.native.steps import patch as patch
@@ -66,7 +67,15 @@ _PLACES = {
         "when",
     ),
     "weft.dialects.native.shell": ("shell",),
-    "weft.dialects.native.steps": ("approval", "now", "patch", "random", "sleep", "wait_for_event"),
+    "weft.dialects.native.steps": (
+        "Approval",
+        "approval",
+        "now",
+        "patch",
+        "random",
+        "sleep",
+        "wait_for_event",
+    ),
     "weft.dialects.native.symbols": (
         "Symbol",
         "chain",

@@ -111,6 +111,10 @@ class LocalHost:
         pending = self.submit(request)
         return self._see_through(pending)
 
+    def leave(self, run: int, error: WeftError) -> None:
+        """See ``runtime.host.Host``."""
+        self.engine.leave(run, error)
+
     def now(self) -> float:
         """See ``runtime.host.Host``."""
         return self.engine.clock.now()

@@ -68,7 +68,7 @@ def _plan_dag(
     group = graph.groups[MAIN]
     chosen = {node.key for node in group.nodes} if select is None else pick(group, select)
     artifacts = Artifacts(opened.artifacts.blobs)
-    bound = found.parameters.bind((), given)
+    bound = dag.values((), given)
     params = {name: artifacts.dumps(value, what=f"parameter {name!r}") for name, value in bound.items()}
     cached = _cached(opened, artifacts, graph, group, params)
     last = _last(opened, graph.workflow)

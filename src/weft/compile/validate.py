@@ -1,7 +1,7 @@
 """Refuses a graph that cannot run, before anything of it does.
 
-The first thing that is wrong is raised, with its place and a way to mend it. Names come before edges and edges
-before policies, so that the error met first is the one that explains the others.
+The first thing that is wrong is raised, with its place and a way to mend it. Names come before edges and
+edges before policies, so that the error met first is the one that explains the others.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -10,9 +10,9 @@ from difflib import get_close_matches
 import msgspec
 
 from weft.compile.policies import check_limits, check_policies, check_shared_keys
-from weft.core.plan import Plan, upstream_of
 from weft.model.calls import GroupCall
-from weft.model.errors import DuplicateTask, InvalidWorkflow, UnknownReference, WrongParameterType
+from weft.model.edges import circle, upstream_of
+from weft.model.errors import CycleError, DuplicateTask, InvalidWorkflow, UnknownReference, WrongParameterType
 from weft.model.graph import Graph, Group, Node, Parameter, Role
 from weft.model.inputs import (
     AllOf,
@@ -162,7 +162,20 @@ def _check_group(
                     output.node,
                     by_key,
                 )
-    Plan(group)  # Refuses circles.
+    keys = [group.nodes[each].key for each in circle(_up(group))]
+    if keys:
+        raise CycleError(
+            "tasks need each other in a circle: " + " -> ".join(keys),
+            where=keys[0],
+            hint="remove one of these edges",
+            cycle=keys,
+        )
+
+
+def _up(group: Group) -> list[list[int]]:
+    """For each node the positions of those directly before it."""
+    position = {node.key: at for at, node in enumerate(group.nodes)}
+    return [[position[key] for key in upstream_of(node)] for node in group.nodes]
 
 
 def _check_role(node: Node, by_key: Mapping[str, Node]) -> None:

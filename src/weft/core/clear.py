@@ -18,8 +18,8 @@ from collections.abc import Iterable
 
 from weft.core.changes import Cause, Change, MapExpanded, RunChanged, TaskChanged
 from weft.core.flows import task_outputs
+from weft.core.nodes import NodesByRow
 from weft.core.plan import Plan, prefix_of
-from weft.core.restore import NodesByRow
 from weft.model.calls import GroupCall
 from weft.model.graph import HookOn, Role
 from weft.model.rows import Snapshot, TaskRow
@@ -75,7 +75,7 @@ class _Clearing:
         self.snapshot = snapshot
         self.downstream = downstream
         self.rows = {row.idx: row for row in snapshot.tasks}
-        self.nodes = NodesByRow(snapshot)
+        self.nodes = NodesByRow.of_snapshot(snapshot)
         self.maps = {each.idx: each for each in snapshot.maps}
         self.whole: dict[int, None] = {}
         self.opened: dict[int, None] = {}

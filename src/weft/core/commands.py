@@ -33,7 +33,7 @@ class Accepted(msgspec.Struct, frozen=True):
     """A call has its index. ``replayed``: the journal had it already.
 
     When it has ended already, ``state`` says how, with its ``result`` or ``error``. A map's items have the
-    indexes from ``base`` on.
+    indexes from ``base`` on. ``more``: the journal has another call after this one.
     """
 
     token: int
@@ -46,6 +46,7 @@ class Accepted(msgspec.Struct, frozen=True):
     base: int = -1
     count: int = 0
     items: tuple["Item", ...] = ()
+    more: bool = False
 
 
 class Item(msgspec.Struct, frozen=True):

@@ -208,8 +208,19 @@ def _replay(turn: Turn, run: Run, task: Task, event: Called) -> None:
             base,
             body.count if isinstance(body, Map) else 0,
             items,
+            _more(task),
         )
     )
+
+
+def _more(task: Task) -> bool:
+    """Whether the flow must go on to another call: it was recorded, and nothing before it was cleared."""
+    flow = task.parent.body if task.parent is not None else None
+    assert isinstance(flow, Flow)
+    after = task.ordinal + 1
+    if task.ordinal < 0 or after >= len(flow.journal) or after > flow.anew:
+        return False
+    return not flow.journal[after].forgotten
 
 
 def _same(task: Task, event: Called) -> bool:

@@ -8,7 +8,7 @@ what each commit held.
 from collections.abc import Mapping
 from typing import NoReturn
 
-from weft.core.changes import Cause, Change, RunAdded, RunChanged, TaskAdded, TaskChanged
+from weft.core.changes import Cause, Change, MapExpanded, RunAdded, RunChanged, TaskAdded, TaskChanged
 from weft.core.fold import Folded, apply
 from weft.core.plan import Plan
 from weft.core.policies.rules import DECIDE, Counts, Decision, holds
@@ -55,6 +55,8 @@ class History:
             run = self.state.runs.get(change.run)
             if run is not None:
                 self._run(run, change)
+        elif isinstance(change, MapExpanded):
+            self._map(change)
         apply(self.state, change)
         if isinstance(change, TaskAdded):
             row = self.state.tasks[change.run, change.idx]
@@ -68,6 +70,14 @@ class History:
                 held.add(change.idx)
         elif isinstance(change, RunAdded):
             self._open[change.run] = set()
+
+    def takes_slots(self, row: TaskRow) -> bool:
+        """Whether a live task run of this row holds slots: flows, groups and maps hold others instead."""
+        graph = self._graphs.get(self.state.runs[row.run].graph)
+        node = None if graph is None else self._node(graph, row)
+        if node is None or isinstance(node.call, GroupCall) or getattr(node.call, "flow", False):
+            return False
+        return node.map is None or row.kind == "item"
 
     # --- runs ---------------------------------------------------------------------------------------------
 
@@ -103,10 +113,30 @@ class History:
         if new is _T.QUEUED and change.attempt != row.attempt + 1:
             what = f"attempt {change.attempt} begins after attempt {row.attempt}"
             _broken("I8", what, where, row.run, row.idx)
+        if new is _T.SUCCEEDED and change.cause not in _BY_A_PERSON:
+            self._items(row, where)
         if row.kind == "node" and (new is _T.QUEUED or (new is _T.RUNNING and old not in LIVE)):
             self._upstream(row, where)
         elif row.kind == "call" and new is _T.QUEUED:
             self._reads(row, where)
+
+    def _map(self, change: MapExpanded) -> None:
+        """A map's items stay what they are (I1)."""
+        known = self.state.maps.get((change.run, change.idx))
+        if known is not None and known.generation >= change.generation:
+            what = f"a map that had {known.count} items was given {change.count} others"
+            _broken("I1", what, f"run {change.run}, task run {change.idx}", change.run, change.idx)
+
+    def _items(self, row: TaskRow, where: str) -> None:
+        """A map succeeds: every item of it must have ended (I1)."""
+        spread = self.state.maps.get((row.run, row.idx))
+        if spread is None or spread.generation != row.generation:
+            return
+        for idx in range(spread.base, spread.base + spread.count):
+            item = self.state.tasks.get((row.run, idx))
+            if item is None or item.state not in TERMINAL:
+                what = f"a map succeeded, and its item {idx - spread.base} has not ended"
+                _broken("I1", what, where, row.run, idx)
 
     def _reads(self, row: TaskRow, where: str) -> None:
         """A call starts: what it reads must be there (I7)."""

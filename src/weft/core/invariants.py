@@ -185,9 +185,9 @@ class Check:
             if body.codes[index] or item.state in TERMINAL:
                 _broken("I3", f"item {index} has ended and is live", owner)
         for index in range(body.next):
-            if not body.codes[index] and index not in body.live and index not in body.again:
-                if body.stopped is None:
-                    _broken("I1", f"item {index} was made ready and is forgotten", owner)
+            begun = body.codes[index] or index in body.live or index in body.again
+            if not begun and body.stopped is None:
+                _broken("I1", f"item {index} was made ready and is forgotten", owner)
         if body.queued:
             self._in_queue(owner)
         elif not body.live and id(owner) not in self.held:

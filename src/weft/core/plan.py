@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 from weft.core.policies.rules import DECIDE
+from weft.model.edges import circle, upstream_of
 from weft.model.errors import CycleError, UnknownReference
 from weft.model.graph import Graph, Group, Node, Role
-from weft.model.inputs import Const, Expr, Item, outputs_in
-from weft.model.rules import TriggerRule, named
+from weft.model.inputs import Const, Expr, Item
+from weft.model.rules import TriggerRule
 
 
 class Plan:
@@ -74,32 +75,14 @@ class Plan:
         return not any(counts_for_group(self.nodes[after]) for after in self.down[at])
 
     def _refuse_cycles(self) -> None:
-        unmet = [len(each) for each in self.up]
-        free = [at for at, count in enumerate(unmet) if not count]
-        seen = 0
-        while free:
-            seen += 1
-            for after in self.down[free.pop()]:
-                unmet[after] -= 1
-                if not unmet[after]:
-                    free.append(after)
-        if seen < len(self.nodes):
-            circle = self._circle({at for at, count in enumerate(unmet) if count})
+        keys = [self.nodes[each].key for each in circle(self.up)]
+        if keys:
             raise CycleError(
-                "tasks need each other in a circle: " + " -> ".join(circle),
-                where=circle[0],
+                "tasks need each other in a circle: " + " -> ".join(keys),
+                where=keys[0],
                 hint="remove one of these edges",
-                cycle=circle,
+                cycle=keys,
             )
-
-    def _circle(self, within: set[int]) -> list[str]:
-        path: list[int] = []
-        at = min(within)
-        while at not in path:
-            path.append(at)
-            at = next(before for before in self.up[at] if before in within)
-        loop = path[path.index(at) :][::-1]
-        return [self.nodes[each].key for each in [*loop, loop[0]]]
 
     def reachable(self, start: int) -> set[int]:
         """Positions after ``start``, at any distance."""
@@ -125,25 +108,6 @@ def prefix_of(key: str, kind: str, attempt: int) -> str:
     if attempt > 1:
         return f"{key}~{attempt}."
     return "" if kind == "root" else f"{key}."
-
-
-def upstream_of(node: Node) -> list[str]:
-    """Keys of the nodes that come directly before this one, in order of mention."""
-    keys: dict[str, None] = dict.fromkeys(node.needs)
-    sources = list(node.inputs.values())
-    if node.map is not None:
-        sources += node.map.over.values()
-        sources += [
-            each for each in (node.map.start, node.map.end, node.map.count, node.map.step) if each is not None
-        ]
-    for source in sources:
-        keys.update(dict.fromkeys(output.node for output in outputs_in(source)))
-    if node.when is not None:
-        keys.update(dict.fromkeys(output.node for output in outputs_in(node.when)))
-    if not isinstance(node.rule, TriggerRule):
-        keys.update(dict.fromkeys(named(node.rule)))
-    keys.update(dict.fromkeys(node.scope))
-    return list(keys)
 
 
 def limits_any(groups: Mapping[str, Group]) -> bool:

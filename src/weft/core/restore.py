@@ -19,14 +19,15 @@ from weft.core.changes import Cause, RunAdded, RunChanged
 from weft.core.dispatch import hold, make_item, note_maxima
 from weft.core.events import RUN_ENDS, Restored
 from weft.core.flows import link, task_outputs
+from weft.core.nodes import NodesByRow
 from weft.core.plan import limits_any
 from weft.core.state import CODE, NEVER, Flow, Map, Run, Scope, Task
 from weft.core.turn import Turn, executor_of
 from weft.core.waits import resume_wait
 from weft.model.calls import GroupCall
-from weft.model.graph import Group, HookOn, Node, Role
+from weft.model.graph import HookOn, Role
 from weft.model.inputs import Const
-from weft.model.rows import RunRow, Snapshot, TaskRow
+from weft.model.rows import RunRow, TaskRow
 from weft.model.states import LIVE, TERMINAL, RunState, TaskState
 from weft.model.values import Plain
 from weft.model.waits import ChildrenWait
@@ -259,7 +260,7 @@ class Restoration:
 
     def _rollbacks(self) -> None:
         succeeded = [row for row in self.event.snapshot.tasks if row.state is _T.SUCCEEDED]
-        nodes = NodesByRow(self.event.snapshot)
+        nodes = NodesByRow.of_snapshot(self.event.snapshot)
         for row in sorted(succeeded, key=lambda each: (each.changed_at, each.idx)):
             node = nodes.of(row)
             if (node.map is not None and row.kind != "item") or row.kind == "hook":
@@ -384,42 +385,6 @@ class Restoration:
             return
         turn.move(task, _T.LOST, Cause.ENGINE_DIED)
         turn.enqueue(task)
-
-
-class NodesByRow:
-    """The nodes of a run's task rows."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._graph = snapshot.graph
-        self._nodes = snapshot.nodes
-        self._rows = {row.idx: row for row in snapshot.tasks}
-        self._groups: dict[int, dict[str, Node]] = {}
-
-    def of(self, row: TaskRow) -> Node:
-        """The node that a row is a task run of."""
-        if row.kind == "root":
-            return self._graph.root
-        if row.kind == "node":
-            holder = self._rows[row.parent]
-            call = self.of(holder).call
-            assert isinstance(call, GroupCall)
-            group = self.groups_of(holder)[call.group]
-            known = self._groups.get(id(group))
-            if known is None:
-                known = self._groups[id(group)] = {node.key: node for node in group.nodes}
-            return known[row.node]
-        if row.kind == "item":
-            return self.of(self._rows[row.parent])
-        return self._nodes[row.node]
-
-    def groups_of(self, row: TaskRow) -> dict[str, Group]:
-        """The groups that a row's task run may call: its own or a holder's, if they came with a call."""
-        at: TaskRow | None = row
-        while at is not None:
-            if at.kind == "call" and self._nodes[at.node].groups:
-                return self._nodes[at.node].groups
-            at = self._rows.get(at.parent)
-        return self._graph.groups
 
 
 def run_added(row: RunRow) -> RunAdded:

@@ -37,7 +37,7 @@ TASK: dict[TaskState, frozenset[TaskState]] = {
     _T.RUNNING: frozenset({_T.RETRYING, _T.WAITING, _T.LOST, _T.PENDING, _T.CACHED, *_ANY_END}),
     _T.WAITING: frozenset({_T.READY, _T.QUEUED, _T.RUNNING, _T.PENDING, *_ANY_END}),
     _T.RETRYING: frozenset({_T.READY, _T.QUEUED, _T.RUNNING, _T.CACHED, _T.PENDING, _T.WAITING, *_ANY_END}),
-    _T.LOST: frozenset({_T.READY, _T.QUEUED, _T.RUNNING, _T.RETRYING, _T.PENDING, *_ANY_END}),
+    _T.LOST: frozenset({_T.READY, _T.QUEUED, _T.RUNNING, _T.RETRYING, _T.CACHED, _T.PENDING, *_ANY_END}),
     _T.SUCCEEDED: frozenset({_T.PENDING, _T.FAILED}),
     _T.FAILED: frozenset({_T.PENDING, _T.SUCCEEDED}),
     _T.CANCELLED: frozenset({_T.PENDING}),

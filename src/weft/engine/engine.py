@@ -13,7 +13,7 @@ from hashlib import sha256
 import msgspec
 
 from weft.artifacts.artifacts import Artifacts
-from weft.core.changes import Change, MapExpanded, RunAdded, RunChanged, TaskChanged
+from weft.core.changes import Cause, Change, MapExpanded, RunAdded, RunChanged, TaskChanged
 from weft.core.commands import Accepted, Command, Prepare, Refused, Start, Stop, run_of
 from weft.core.events import (
     Answered,
@@ -255,6 +255,12 @@ class Engine:
     def resume(self, run: int) -> None:
         """Let a paused run that this engine owns go on."""
         self.post(ResumeRun(run))
+
+    def leave(self, run: int, error: WeftError) -> None:
+        """Pause a run, and tell whoever waits for it here that it does not go on."""
+        self.post(PauseRun(run, Cause.INTERRUPTED))
+        with self._turning:
+            self.watchers.halt_run(run, error)
 
     def send(self, run: int, name: str, payload: Result, signal_id: str) -> None:
         """Send an event to a run."""
@@ -499,10 +505,9 @@ class Engine:
         """Another engine owns these runs now: forget them, and tell whoever waits for them here."""
         for run in refused:
             gone = self._drop(run)
-            if gone is None:
-                continue
+            # One that has just ended here is not remembered any more, but somebody may wait for it.
             error = StaleOwner(
-                f"run {gone.uid} was taken over by another engine",
+                f"run {run if gone is None else gone.uid} was taken over by another engine",
                 hint="weft runs watch shows it; it goes on there",
             )
             self.watchers.halt_run(run, error)
@@ -605,7 +610,9 @@ class Engine:
     def beat(self) -> None:
         """Prolong the lease when it is time to."""
         now = self.clock.now()
-        if now < self._beat_at or self.halted is not None:
+        # A clock that was set back must not keep it waiting until it has caught up.
+        early = self._beat_at - self._lease_s / 3 <= now < self._beat_at
+        if early or self.halted is not None:
             return
         self._beat_at = now + self._lease_s / 3
         with self._turning:

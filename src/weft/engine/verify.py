@@ -22,6 +22,10 @@ PAGE = 1000
 TRIES = 3
 """How often a run that engines change meanwhile is read before its differences count."""
 
+_RUN_ONLY = frozenset({"result", "version", "owner", "epoch"})
+_TASK_ONLY = frozenset({"result"})
+"""What rows have and the log does not: see ``core/fold.py``."""
+
 _HINT = "this is a bug in Weft or damage from outside: keep a copy of the store, and report it"
 
 
@@ -51,8 +55,6 @@ def verify(store: Store, *, blobs: Blobs | None = None) -> list[Problem]:
     problems = [Problem(code="STORAGE", what=each, hint="restore a backup") for each in store.check()]
     graphs: dict[str, Graph] = {}
     keys: dict[str, str] = {}
-    usage: dict[str, int] = {}
-    limits: dict[str, int] = {}
     for row in store.all_runs():
         if row.key is not None:
             if row.key in keys:
@@ -100,8 +102,9 @@ class Verification:
             yield Problem(code=code, what=exc.what, where=f"{row.uid}: {exc.where}")
             return
         tasks = list(self._tasks())
+        open_tasks = [task for task in tasks if task.state not in TERMINAL]
         yield from self._fold(history, tasks)
-        yield from self._open(tasks)
+        yield from self._open(history, tasks, open_tasks)
         yield from self._artifacts(tasks)
 
     def _events(self) -> Iterator[EventRow]:
@@ -132,7 +135,7 @@ class Verification:
             if found is None:
                 yield Problem(code="I6", what="the log does not know a task run that has a row", where=where)
             else:
-                yield from _differences(where, found, row, {"result"})
+                yield from _differences(where, found, row, _TASK_ONLY)
         for _, idx in sorted(folded.tasks):
             what = "a task run of the log has no row"
             yield Problem(code="I1", what=what, where=f"{uid}, task run {idx}")
@@ -145,31 +148,29 @@ class Verification:
             if signals.get(name) != signal:
                 yield Problem(code="I6", what=f"event {name} differs from the log", where=uid)
 
-    def _open(self, tasks: list[TaskRow]) -> Iterator[Problem]:
+    def _open(self, history: History, tasks: list[TaskRow], open_tasks: list[TaskRow]) -> Iterator[Problem]:
         """I1, I3, I5 and I9 of what has not ended."""
         row = self.row
-        unfinished = [task for task in tasks if task.state not in TERMINAL]
         if row.state in RUN_TERMINAL:
-            for task in unfinished:
+            for task in open_tasks:
                 where = f"{row.uid}, task run {task.idx} {task.key!r}"
-                yield Problem(
-                    code="I1", what=f"the run {row.state}, and a task run is {task.state}", where=where
-                )
+                what = f"the run {row.state}, and a task run is {task.state}"
+                yield Problem(code="I1", what=what, where=where)
             return
         if row.owner < 1 or row.epoch < 1:
             yield Problem(code="I9", what="an open run has no owner", where=row.uid)
         elif row.owner not in {each.engine for each in self.store.engines()}:
             hint = "any engine that is started takes it over"
             yield Problem(code="I9", what="an open run's owner is unknown", where=row.uid, hint=hint)
-        if tasks and not unfinished:
-            yield Problem(
-                code="I3", what="everything in the run has ended, and the run goes on", where=row.uid
-            )
+        if tasks and not open_tasks:
+            what = "everything in the run has ended, and the run goes on"
+            yield Problem(code="I3", what=what, where=row.uid)
         graph = self.graphs.get(row.graph)
-        live = sum(task.state in LIVE and _leaf(task, tasks) for task in unfinished)
-        if graph is not None and graph.max_active is not None and live > graph.max_active:
-            what = f"{live} attempts are live, and max_active is {graph.max_active}"
-            yield Problem(code="I5", what=what, where=row.uid)
+        if graph is not None and graph.max_active is not None:
+            live = sum(task.state in LIVE and history.takes_slots(task) for task in open_tasks)
+            if live > graph.max_active:
+                what = f"{live} attempts are live, and max_active is {graph.max_active}"
+                yield Problem(code="I5", what=what, where=row.uid)
 
     def _artifacts(self, tasks: list[TaskRow]) -> Iterator[Problem]:
         """Large values whose bytes are gone."""
@@ -190,11 +191,7 @@ class Verification:
                 )
 
 
-def _leaf(task: TaskRow, tasks: list[TaskRow]) -> bool:
-    return not any(each.parent == task.idx for each in tasks)
-
-
-def _differences(where: str, told: Any, row: Any, ignored: set[str]) -> Iterator[Problem]:
+def _differences(where: str, told: Any, row: Any, ignored: frozenset[str]) -> Iterator[Problem]:
     for name in row.__struct_fields__:
         if name not in ignored and getattr(told, name) != getattr(row, name):
             what = f"{name} is {getattr(row, name)!r}, and {getattr(told, name)!r} by the log"

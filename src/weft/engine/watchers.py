@@ -48,6 +48,7 @@ class Watchers:
         pending.run, pending.idx, pending.base = command.run, command.idx, command.base
         pending.replayed = command.replayed
         pending.count = command.count
+        pending.more = command.more
         for item in command.items:
             pending.items[item.index] = Settled(item.state, item.result, item.error)
         if command.state is not None:

@@ -49,7 +49,8 @@ class Frame:
         id: The flow's attempt.
         key: The flow's key, for messages.
         depth: Flows around it that this same thread carries out.
-        leaving: Set once the body is left because it waits: what it does on its way out is not recorded.
+        leaving: Set once the body is left without an end, because it waits or the run stops here: what it
+            does on its way out is not recorded.
         ordinal: Calls made so far.
         open: Handles, by index, that nobody has looked at yet.
         held: Whatever must live as long as the body runs.
@@ -58,6 +59,7 @@ class Frame:
 
     __slots__ = (
         "_counters",
+        "_more",
         "_nested",
         "_stopped",
         "_waiting",
@@ -86,7 +88,8 @@ class Frame:
         self._nested = attempt.key.count("/")
         outer = CURRENT.get()
         self.depth: int = 0 if outer is None or outer.frame is None else outer.frame.depth + 1
-        self.leaving: Suspended | None = None
+        self.leaving: Suspended | WeftError | None = None
+        self._more = ""
 
     def inlines(self) -> bool:
         """Whether this thread's stack has room for a flow inside this one."""
@@ -170,10 +173,39 @@ class Frame:
         if not pending.accepted:
             pending.wait(lambda: pending.accepted)
         if pending.refused is not None:
-            raise refusal(pending.refused)
-        if pending.halted is not None:
-            raise pending.halted
+            error = refusal(pending.refused)
+            if isinstance(error, NonDeterminism):
+                self.diverge(error)
+            raise error
+        self.check(pending)
+        if ordinal >= 0:
+            self._more = step if pending.more else ""
         return pending
+
+    def check(self, pending: Pending) -> None:
+        """Leave the flow if the engine stopped, or the run here: nobody will answer any more."""
+        if pending.halted is not None:
+            self.leaving = pending.halted
+            raise pending.halted
+
+    def diverge(self, error: NonDeterminism) -> None:
+        """The code is not the one that was recorded: leave the run as it is, for the right code to go on."""
+        self.leaving = error
+        self.host.leave(self.id[0], error)
+
+    def end(self) -> None:
+        """The body returned: it must have made all the calls that were recorded.
+
+        Raises:
+            NonDeterminism: It made fewer.
+        """
+        if self._more:
+            error = NonDeterminism(
+                f"{self.key} returned after {self._more!r}, and had made another call when it was recorded",
+                hint=_GUARD,
+            )
+            self.diverge(error)
+            raise error
 
     def wait(
         self, pending: Pending, ready: Callable[[], bool] | None = None, timeout_s: float | None = None
@@ -216,8 +248,7 @@ class Frame:
         failure: ErrorInfo | None = None
         for pending in list(self.open.values()):
             self.wait(pending)
-            if pending.halted is not None:
-                raise pending.halted
+            self.check(pending)
             settled = pending.settled
             if settled is not None and settled.state is TaskState.FAILED and failure is None:
                 failure = settled.error
@@ -225,13 +256,13 @@ class Frame:
         return failure
 
 
+_GUARD = 'finish old runs with the old code, or guard the change with patch("id")'
+
+
 def refusal(error: ErrorInfo) -> WeftError:
     """The exception for a call that was refused."""
     if error.code == NonDeterminism.code:
-        return NonDeterminism(
-            error.message,
-            hint='finish old runs with the old code, or guard the change with patch("id")',
-        )
+        return NonDeterminism(error.message, hint=_GUARD)
     return TaskCancelled(error.message)
 
 
@@ -255,18 +286,21 @@ def run_flow(
     kind = ended.error.type if ended.error is not None else ""
     if kind == f"{Interrupted.__module__}.{Interrupted.__qualname__}":
         return _lost(ended, "the process was asked to stop")
-    if frame.leaving is not None:
-        return _waiting(ended, frame.leaving)
-    if ended.state is TaskState.SUCCEEDED and frame.open:
+    failure: ErrorInfo | None = None
+    if frame.leaving is None and ended.state is TaskState.SUCCEEDED:
         try:
-            failure = frame.join()
+            frame.end()
+            if frame.open:
+                failure = frame.join()
         except Interrupted:
             return _lost(ended, "the process was asked to stop")
-        except Suspended as exc:
-            return _waiting(ended, exc)
-        if failure is not None:
-            return _failed(ended, failure)
-    return ended
+        except (Suspended, WeftError):
+            pass
+    if isinstance(frame.leaving, Suspended):
+        return _waiting(ended, frame.leaving)
+    if frame.leaving is not None:
+        return _lost(ended, frame.leaving.what)
+    return ended if failure is None else _failed(ended, failure)
 
 
 def _waiting(ended: Ended, suspended: Suspended) -> Ended:

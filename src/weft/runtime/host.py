@@ -42,6 +42,8 @@ class Pending:
         of_run: Whether it is about a whole run: then it settles once the root's hooks have ended too.
         ending: How the root of such a run ended, while its hooks go on.
         items: How each item of a map ended.
+        replayed: Whether the journal had it already.
+        more: Whether the journal has another call after it.
         refused: Why it was not accepted.
         halted: The error that stopped the engine itself.
     """
@@ -60,6 +62,7 @@ class Pending:
         "halted",
         "idx",
         "items",
+        "more",
         "of_run",
         "refused",
         "replayed",
@@ -77,6 +80,7 @@ class Pending:
         self.base = -1
         self.accepted = False
         self.replayed = False
+        self.more = False
         self.settled: Settled | None = None
         self.of_run = False
         self.ending: Settled | None = None
@@ -200,6 +204,9 @@ class Host(Protocol):
 
     def run(self, request: RunRequest) -> Pending:
         """Start a run and see it through, in this thread where it can be; returns its settled handle."""
+
+    def leave(self, run: int, error: WeftError) -> None:
+        """Leave a run as it is, to be resumed; whoever waits for it here gets the error."""
 
     def now(self) -> float:
         """The time, in Unix seconds."""

@@ -19,6 +19,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextvars import Context
 from types import ModuleType
 from typing import Any
 from weakref import WeakValueDictionary
@@ -175,7 +176,8 @@ def _execute(path: str) -> ModuleType:
             code = compile(file.read(), path, "exec", dont_inherit=True)
         _executing.depth += 1
         try:
-            exec(code, module.__dict__)
+            # In no task's context, or a call at the script's top would be a step of the flow that loads it.
+            Context().run(exec, code, module.__dict__)
         except ScriptEnd:
             pass  # An unguarded call at the script's end: what it defined before is what is wanted.
         finally:
@@ -207,7 +209,7 @@ def module(name: str) -> ModuleType:
     """
     _executing.depth += 1
     try:
-        return importlib.import_module(name)
+        return Context().run(importlib.import_module, name)
     except ScriptEnd as exc:
         raise WorkflowImportError(
             "it runs a workflow while it is imported",

@@ -19,6 +19,7 @@ from weft.model.waits import ChildrenWait
 from weft.runtime.host import Pending
 from weft.testing.workload import Op
 
+_DONE = Result("msgpack", b"\x01", None, 1)
 _FAILED = ErrorInfo("builtins.RuntimeError", "a step of the flow failed")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from weft.executors.protocol import Sink
-from weft.model.attempts import Attempt, AttemptId, Ended, Report, Shown, Started
+from weft.model.attempts import Attempt, AttemptId, Ended, Report, Started
 
 
 class Held:
@@ -14,17 +14,15 @@ class Held:
         executor: Through which its reports go; another one after a re-attachment.
         started: Whether ``Started`` was reported.
         cancelling: Whether it was asked to stop.
-        ended: How it ended, if that could not be reported because its engine was gone.
     """
 
-    __slots__ = ("attempt", "cancelling", "ended", "executor", "started")
+    __slots__ = ("attempt", "cancelling", "executor", "started")
 
     def __init__(self, attempt: Attempt, executor: "FakeExecutor") -> None:
         self.attempt = attempt
         self.executor = executor
         self.started = False
         self.cancelling = False
-        self.ended: Ended | None = None
 
 
 class FakeExecutor:
@@ -89,11 +87,6 @@ class FakeExecutor:
         """See ``Executor.close``: from now on nobody listens."""
         self._sink = None
 
-    @property
-    def heard(self) -> bool:
-        """Whether an engine takes its reports."""
-        return self._sink is not None
-
     def report(self, *reports: Report) -> None:
         """Give reports to the engine; after ``close`` they are lost."""
         if self._sink is not None:
@@ -105,10 +98,6 @@ class FakeExecutor:
         started = Started(held.attempt.id, at, self.name)
         self.report(started)
         return started
-
-    def show(self, shown: Shown) -> None:
-        """Report something published."""
-        self.report(shown)
 
     def end(self, ended: Ended) -> None:
         """Report how an attempt ended, and let go of it."""

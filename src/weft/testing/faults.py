@@ -20,7 +20,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         busy, full: Of a commit that is refused before it is made.
-        unknown_made, unknown_lost: Of a commit whose outcome the store cannot tell, after or before it is made.
+        unknown_made, unknown_lost: Of a commit whose outcome the store cannot tell: it was made, or not.
         crash_before, crash_after: Of the process's death at a commit.
         crash_between: Of its death between two performed commands.
         crash_idle: Of its death between two turns.

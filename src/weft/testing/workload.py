@@ -34,7 +34,7 @@ from weft.model.values import NONE, Result
 from weft.model.waits import ApprovalWait, EventWait, TimerWait, Wait
 
 LANGUAGE = "sim"
-"""The expression language of these workflows: ``less`` subtracts one, anything else is its only reference."""
+"""The expression language of these workflows: ``less`` is its only reference less one, all else is that."""
 
 RETURNS: dict[str, Any] = {
     "int": 7,
@@ -380,20 +380,20 @@ class Workload:
         if not isinstance(call, MarkCall | WaitCall) and self._chance(0.2):
             items = (NONE,) * rng.choice((0, 1, 3, 6))
             inputs["item"] = Item()
+        spec = None
+        if items is not None:
+            spec = MapSpec(fixed=(), tolerate=rng.choice((0, 1)), fail_fast=self._chance(0.2))
+        attempted = isinstance(call, PythonCall) and not call.flow
         node = Node(
             key=f"c{at}",
             call=call,
             inputs=inputs,
-            map=None
-            if items is None
-            else MapSpec(fixed=(), tolerate=rng.choice((0, 1)), fail_fast=self._chance(0.2)),
-            retry=self._retry(0.25, forever=isinstance(call, PythonCall) and not call.flow),
+            map=spec,
+            retry=self._retry(0.25, forever=attempted),
             hooks=self._hooks(0.06),
-            timeout=self._timeout() if isinstance(call, PythonCall) and not call.flow else None,
-            cache=Cache(ttl_s=60.0)
-            if isinstance(call, PythonCall) and not call.flow and self._chance(0.08)
-            else None,
-            pools={"narrow": 1} if not getattr(call, "flow", False) and self._chance(0.1) else {},
+            timeout=self._timeout() if attempted else None,
+            cache=Cache(ttl_s=60.0) if attempted and self._chance(0.08) else None,
+            pools={"narrow": 1} if attempted and self._chance(0.1) else {},
             placement=Placement(executor=rng.choice(("", *EXECUTORS))),
         )
         reads = tuple(rng.sample(calls, min(len(calls), rng.choice((0, 0, 1, 1, 2)))))
@@ -407,11 +407,15 @@ class Workload:
         )
 
 
+def _is_list(call: Call) -> bool:
+    return isinstance(call, PythonCall) and call.qualname.startswith("list")
+
+
 def _int(number: int) -> Result:
     return Result("msgpack", bytes([number]), None, 1)
 
 
 def evaluate(expression: Expr, values: dict[str, Any]) -> Any:
     """The evaluator of ``LANGUAGE``."""
-    value = next(iter(values.values()), None)
+    value: Any = next(iter(values.values()))
     return value - 1 if expression.text == "less" else value

@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack, cast, overload
 
 import msgspec
 
-from weft.core.plan import Plan
+from weft.compile.validate import validate
 from weft.dialects.native.drafts import user_line
 from weft.dialects.native.durations import Duration, seconds
 from weft.dialects.native.options import HookFn, TaskOptions, map_of
@@ -114,7 +114,7 @@ class Dag(Task[P, R]):
         self._fail_fast = given.get("fail_fast", False)
         self._timeout_s = seconds(given["timeout"], what="timeout") if "timeout" in given else None
         self._parameters: Parameters | None = None
-        self._traced: tuple[Host | None, dict[str, Group]] | None = None
+        self._traced: tuple[Host | None, Graph, dict[str, Group]] | None = None
         super()._configure(options)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Task[..., R]:
@@ -152,28 +152,17 @@ class Dag(Task[P, R]):
         Raises:
             InvalidWorkflow: The body cannot be traced, or does not make a graph.
         """
-        groups = self._groups(engine)
-        # A limit on the run holds for the groups inside too.
-        main = msgspec.structs.replace(groups[MAIN], max_active=None)
-        return Graph(
-            workflow=self.name,
-            root=Node(
-                key=self.name,
-                name=self.name,
-                call=GroupCall(MAIN),
-                inputs={each.name: Param(each.name) for each in self.parameters},
-                hooks=self._hooks(engine),
-                retry=self._policies["retry"],
-                doc=self._policies["doc"],
-                label=self._policies["label"],
-            ),
-            groups={**groups, MAIN: main},
-            params=main.params,
-            max_active=self._max_active,
-            timeout_s=self._timeout_s,
-            doc=self._policies["doc"],
-            tags=self._policies["tags"],
-        )
+        return self._trace_once(engine)[0]
+
+    def values(self, args: Any, kwargs: Any, moment: datetime | None = None) -> dict[str, Any]:
+        """Its parameters' values in a run for ``moment`` (now), checked, with defaults filled in.
+
+        Raises:
+            ParameterError: The arguments do not fit.
+        """
+        moment = moment or datetime.now(UTC)
+        bound = self.parameters.bind(args, kwargs)
+        return {name: self._dated(name, value, moment) for name, value in bound.items()}
 
     def request(self, engine: Host, args: Any, kwargs: Any) -> RunRequest:
         """A run of this dag with these arguments, checked.
@@ -182,12 +171,11 @@ class Dag(Task[P, R]):
             ParameterError: They do not fit.
             NotSerializable: One of them cannot be stored.
         """
-        bound = self.parameters.bind(args, kwargs)
         moment = datetime.fromtimestamp(engine.now(), UTC)
         dumps = engine.artifacts.dumps
         params = {
-            name: dumps(self._dated(name, value, moment), what=f"parameter {name!r}")
-            for name, value in bound.items()
+            name: dumps(value, what=f"parameter {name!r}")
+            for name, value in self.values(args, kwargs, moment).items()
         }
         return RunRequest(self.graph(engine), params, facts={"logical_date": moment})
 
@@ -197,7 +185,7 @@ class Dag(Task[P, R]):
             key=self.name,
             name=self.name,
             call=GroupCall(MAIN),
-            groups=self._groups(artifacts_of),
+            groups=self._trace_once(artifacts_of)[1],
             hooks=self._hooks(artifacts_of),
             **self._policies,
         )
@@ -211,14 +199,41 @@ class Dag(Task[P, R]):
         policies["timeout"] = None if self._timeout_s is None else Timeout(total_s=self._timeout_s)
         return policies
 
-    def _groups(self, engine: Host | None) -> dict[str, Group]:
+    def _trace_once(self, engine: Host | None) -> tuple[Graph, dict[str, Group]]:
+        """The graph, and its groups as a call brings them along."""
         if self._traced is None or self._traced[0] is not engine:
             session = Session(engine)
             session.group_of(self._identity(), MAIN, self._make_group)
-            for each in session.groups.values():
-                Plan(each)  # Refuses what is no graph: a circle, a name that leads nowhere.
-            self._traced = engine, {MAIN: session.groups[MAIN], **session.groups}
-        return self._traced[1]
+            groups = {MAIN: session.groups[MAIN], **session.groups}
+            graph = self._make_graph(groups, engine)
+            validate(graph)
+            self._traced = engine, graph, groups
+        return self._traced[1:]
+
+    def _make_graph(self, groups: dict[str, Group], engine: Host | None) -> Graph:
+        # The limit is the run's, so that it holds for the groups inside too.
+        main = msgspec.structs.replace(groups[MAIN], max_active=None)
+        doc = self._policies["doc"]
+        root = Node(
+            key=self.name,
+            name=self.name,
+            call=GroupCall(MAIN),
+            inputs={each.name: Param(each.name) for each in self.parameters},
+            hooks=self._hooks(engine),
+            retry=self._policies["retry"],
+            doc=doc,
+            label=self._policies["label"],
+        )
+        return Graph(
+            workflow=self.name,
+            root=root,
+            groups={**groups, MAIN: main},
+            params=main.params,
+            max_active=self._max_active,
+            timeout_s=self._timeout_s,
+            doc=doc,
+            tags=self._policies["tags"],
+        )
 
     def _identity(self) -> tuple[Any, ...]:
         return (id(self.fn), self._fail_fast, self._max_active)

@@ -15,6 +15,7 @@ from weft.model.inputs import AllOf, Condition, Input
 from weft.model.rules import Depends, TriggerRule
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_PYTHON = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 
 
 class Draft:
@@ -104,8 +105,12 @@ class Draft:
 
 
 def user_line() -> str:
-    """``file:line`` of the user's code that is being run: the nearest caller outside this package."""
+    """``file:line`` of the user's code that is being run: the nearest caller that is not ours or Python's."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+    while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith(_HERE) or (file.startswith(_PYTHON) and "site-packages" not in file)

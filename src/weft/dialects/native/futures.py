@@ -119,8 +119,7 @@ class Future(Generic[T]):
 
     def _open(self) -> Any:
         self._seen()
-        if self._pending.halted is not None:
-            raise self._pending.halted
+        self._frame.check(self._pending)
         settled = self._settled()
         assert settled is not None
         return value_of(settled, self._frame, self._name)
@@ -184,8 +183,7 @@ class FutureList(Sequence[Future[T]], Generic[T]):
     def _open(self) -> list[T]:
         self._frame.open.pop(self._pending.idx, None)
         pending = self._pending
-        if pending.halted is not None:
-            raise pending.halted
+        self._frame.check(pending)
         settled = pending.settled
         assert settled is not None
         if settled.state.ok:

@@ -171,6 +171,5 @@ def _encode(frame: Frame, value: Any) -> Result:
 
 
 def _settled(frame: Frame, pending: Any) -> Any:
-    if pending.halted is not None:
-        raise pending.halted
+    frame.check(pending)
     return value_of(pending.settled, frame, "step")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from weft.dialects.native.drafts import Draft, user_line
 from weft.model.errors import InvalidPolicy, SymbolError
@@ -45,7 +45,7 @@ class Orderable:
         """What is waited for by whatever is put after this."""
         raise NotImplementedError
 
-    def after(self, *others: Any) -> Any:
+    def after(self, *others: Any) -> Self:
         """Start only when these symbols, groups or lists of them have ended; their values are not taken."""
         order(others, self)
         return self
@@ -167,6 +167,10 @@ class Symbol(Orderable):
         if self._draft is None:
             refuse(self, "it has no place in the order", "only what a task call gives has one")
         return self._draft
+
+    def result(self, timeout: float | None = None) -> Symbol:
+        """Itself: what ``.submit`` and ``.map`` give can be written as in a flow, with the same types."""
+        return self
 
     # --- conditions ---------------------------------------------------------------------------------------
 

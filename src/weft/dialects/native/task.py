@@ -125,8 +125,7 @@ class Task(Generic[P, R]):
         pending = self._step(frame, args, kwargs, inline=self._inlines())
         frame.wait(pending)
         frame.open.pop(pending.idx, None)
-        if pending.halted is not None:
-            raise pending.halted
+        frame.check(pending)
         assert pending.settled is not None
         return cast(R, value_of(pending.settled, frame, self.name))
 

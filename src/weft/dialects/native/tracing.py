@@ -21,11 +21,11 @@ import msgspec
 
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.blobs import MemoryBlobs
-from weft.core.plan import upstream_of
 from weft.dialects.native.arguments import allow_failure, unmapped
 from weft.dialects.native.drafts import Draft, user_line
 from weft.dialects.native.symbols import ConditionSymbol, Orderable, StateSymbol, Symbol, order, refuse
 from weft.model.calls import Call, GroupCall, PythonCall, ShellCall
+from weft.model.edges import upstream_of
 from weft.model.errors import DuplicateTask, InvalidWorkflow, SymbolError, UsageError
 from weft.model.graph import Group, MapSpec, Node, Parameter, Role
 from weft.model.inputs import (

@@ -164,7 +164,11 @@ def test_parts_of_results_and_parameters() -> None:
 
     graph = etl.graph()
     assert refs(nodes(graph)["one"]) == (Param("config", ("sizes", "first")),)
-    assert refs(nodes(graph)["three"]) == (Output("one", ("rows", 0)), Output("one", ("after",)), Output("one"))
+    assert refs(nodes(graph)["three"]) == (
+        Output("one", ("rows", 0)),
+        Output("one", ("after",)),
+        Output("one"),
+    )
     returns = graph.groups[MAIN].returns
     assert isinstance(returns, Template)
     assert returns.refs == (Output("one"),)
@@ -315,8 +319,9 @@ def test_circle_is_refused() -> None:
         a, b = symbol(one()), symbol(two())
         chain(a, b, a)
 
-    with pytest.raises(CycleError, match="one -> two -> one|two -> one -> two"):
+    with pytest.raises(CycleError, match="in a circle") as caught:
         etl.graph()
+    assert set(caught.value.fields["cycle"]) == {"one", "two"}
 
 
 def test_trigger_rule() -> None:
@@ -596,7 +601,7 @@ def test_constants_of_a_nested_call_are_checked() -> None:
     def wrong() -> None:
         inner("soon")  # type: ignore[arg-type]  # the point
 
-    assert nodes(right.graph())["inner"].inputs["day"] != nodes(right.graph())["inner"].inputs.get("other")
+    assert isinstance(nodes(right.graph())["inner"].inputs["day"], Const)
     with pytest.raises(WrongParameterType):
         wrong.graph()
 

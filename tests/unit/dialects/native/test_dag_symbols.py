@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,14 +37,14 @@ def refused(use: Callable[[Any], Any]) -> SymbolError:
         (lambda x: x in [1, 2], "true or false", "@flow"),
         (lambda x: 1 in x, "searched", "isin"),
         (lambda x: list(x), "gone through", ".map()"),
-        (lambda x: [each for each in x], "gone through", ".map()"),
+        (lambda x: [each + 1 for each in x], "gone through", ".map()"),
         (lambda x: len(x), "length", ".map()"),
         (lambda x: int(x), "number", "inside a task"),
         (lambda x: range(x), "number", "inside a task"),
         (lambda x: f"{x}", "text", "inside a task"),
         (lambda x: f"{x:>10}", "text", "inside a task"),
         (lambda x: str(x), "text", "inside a task"),
-        (lambda x: open(x), "text", "inside a task"),
+        (lambda x: Path(x), "text", "inside a task"),
         (lambda x: x + 1, "calculated", "inside a task"),
         (lambda x: 2 * x, "calculated", "inside a task"),
         (lambda x: -x, "calculated", "inside a task"),
