@@ -125,10 +125,7 @@ class Verification:
         if run not in folded.runs:
             yield Problem(code="I6", what="the log does not know the run", where=uid)
             return
-        told = folded.runs[run]
-        yield from _differences(
-            uid, told, self.row, {"result", "version", "owner", "epoch", "facts", "params"}
-        )
+        yield from _differences(uid, folded.runs[run], self.row, _RUN_ONLY)
         for row in tasks:
             found = folded.tasks.pop((run, row.idx), None)
             where = f"{uid}, task run {row.idx} {row.key!r}"

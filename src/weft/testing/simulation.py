@@ -49,8 +49,11 @@ LEASE_S = 10.0
 STEPS = 120
 """Steps of the stormy part of a simulation."""
 
-ROUNDS_MAX = 400
-"""Rounds of the calm part, after which a run that has not ended never will."""
+QUIET_ROUNDS_MAX = 60
+"""Rounds of the calm part without a commit, after which what has not ended never will."""
+
+ROUNDS_MAX = 10_000
+"""Rounds of the calm part in all."""
 
 CALM = Faults()
 
@@ -363,12 +366,17 @@ class Simulation:
         self.store.faults = CALM
         for each in self.processes:
             each.hangs = False
+        commits = quiet = 0
         for _ in range(ROUNDS_MAX):
-            if self._over():
-                # One more, in which engines learn of runs that others ended.
-                self._guarded(self._round)
-                return
+            over = self._over()
+            # When all is over there is one more, in which engines learn of runs that others ended.
             self._guarded(self._round)
+            if over:
+                return
+            quiet = quiet + 1 if self.store.commits == commits else 0
+            commits = self.store.commits
+            if quiet > QUIET_ROUNDS_MAX:
+                break
         raise self._stuck()
 
     def _over(self) -> bool:

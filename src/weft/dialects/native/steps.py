@@ -1,5 +1,7 @@
 """What a flow does besides calling tasks: wait, decide by chance or by time, and change while runs are open.
 
+The waits work in a ``@dag`` too, where they are nodes.
+
 Each of these is a step of the flow's journal, so a flow that is resumed goes on where it was: a sleep ends
 when it would have ended, a random number is the same number.
 """
@@ -8,13 +10,15 @@ import random as _random
 import time as _time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from weft.core.turn import digest_of
 from weft.dialects.native.durations import Duration, seconds
 from weft.dialects.native.futures import value_of
+from weft.dialects.native.symbols import Symbol
+from weft.dialects.native.tracing import current_trace
 from weft.model.calls import MarkCall, WaitCall
 from weft.model.errors import UsageError
 from weft.model.graph import Node
@@ -43,17 +47,16 @@ class Approval(msgspec.Struct, frozen=True):
         return self.approved
 
 
-def sleep(duration: Duration) -> None:
+def sleep(duration: Duration) -> Any:
     """Pause the flow, durably: a crash in between does not start the pause anew.
 
-    Outside a flow this is ``time.sleep``.
+    In a ``@dag`` it is a node, and gives a symbol to order others by. Elsewhere it is ``time.sleep``.
     """
     pause_s = seconds(duration)
-    frame = _frame()
-    if frame is None:
+    if current_trace() is None and _frame() is None:
         _time.sleep(pause_s)
-        return
-    _wait(frame, "sleep", TimerWait(delay_s=pause_s))
+        return None
+    return _wait("sleep", TimerWait(delay_s=pause_s))
 
 
 def wait_for_event(name: str, timeout: Duration | None = None, *, optional: bool = False) -> Any:
@@ -69,7 +72,7 @@ def wait_for_event(name: str, timeout: Duration | None = None, *, optional: bool
         UsageError: Called outside a flow.
     """
     timeout_s = None if timeout is None else seconds(timeout)
-    return _wait(_flow("wait_for_event"), "wait_for_event", EventWait(name, timeout_s, optional))
+    return _wait("wait_for_event", EventWait(name, timeout_s, optional))
 
 
 def approval(
@@ -100,7 +103,9 @@ def approval(
         None if timeout is None else seconds(timeout),
         "" if default is None else "approve" if default else "reject",
     )
-    answer = _wait(_flow("approval"), "approval", wait)
+    answer = _wait("approval", wait)
+    if isinstance(answer, Symbol):
+        return cast(Approval, answer)
     return msgspec.convert(answer, Approval)
 
 
@@ -152,8 +157,13 @@ def _node(name: str, what: Wait | MarkCall) -> tuple[Node, str]:
     return node, digest_of(node)
 
 
-def _wait(frame: Frame, name: str, wait: Wait) -> Any:
+def _wait(name: str, wait: Wait) -> Any:
+    """A step of the flow around, or a node of the dag around, that waits."""
     node, digest = _node(name, wait)
+    trace = current_trace()
+    if trace is not None:
+        return trace.call(name, node, (), {})
+    frame = _flow(name)
     pending = frame.call(node, digest, name, fingerprint="", inputs={})
     frame.wait(pending)
     return _settled(frame, pending)
