@@ -29,10 +29,10 @@ from weft.executors.thread import ThreadExecutor
 from weft.model.attempts import Attempt, AttemptId, Ended
 from weft.model.errors import RunNotResumable, RunPaused, StoreReadOnly, WeftError
 from weft.model.rows import RunRow
-from weft.model.states import TaskState
+from weft.model.states import RunState
 from weft.observability.progress import Progress, progress
 from weft.runtime.flows import Frame, Interrupted, run_flow
-from weft.runtime.host import Pending, RunRequest
+from weft.runtime.host import Pending, RunRequest, wait_async
 from weft.runtime.signals import Interrupt
 from weft.settings import Settings, load_settings
 from weft.store.open import open_store
@@ -83,6 +83,7 @@ class LocalHost:
             lease_s=settings.lease_s,
         )
         self._interrupts = 0
+        self._carrying: dict[int, AttemptId] = {}
         self._frames: dict[AttemptId, Frame] = {}
         self._closed = False
         self._progress: Progress | None = None
@@ -95,7 +96,10 @@ class LocalHost:
     def call(self, make: Callable[[int], Called], *, inline: bool) -> Pending:
         """See ``runtime.host.Host``."""
         self._check_interrupted()
-        return self.engine.call(make, carry_out=self._carry_out if inline else None)
+        pending = self.engine.call(make, carry_out=self._carry_out if inline else None)
+        # The signal is not let through while this thread turns the engine.
+        self._check_interrupted()
+        return pending
 
     def submit(self, request: RunRequest) -> Pending:
         """See ``runtime.host.Host``."""
@@ -110,6 +114,27 @@ class LocalHost:
         self._show_progress()
         pending = self.submit(request)
         return self._see_through(pending)
+
+    async def run_async(self, request: RunRequest) -> Pending:
+        """Start a run, and wait for it on the running event loop.
+
+        If that is cancelled, as Ctrl-C does, the run is left as an interrupted one is.
+        """
+        self._show_progress()
+        request.inline = False
+        pending = self.submit(request)
+        try:
+            await wait_async(pending)
+        except BaseException:
+            self.leave(pending.run, _paused(pending))
+            self._drain(pending)
+            if pending.settled is None:
+                print(f"\nerror: {_paused(pending)}", file=sys.stderr)
+            raise
+        finally:
+            if self._progress is not None:
+                self._progress.finish(pending.run)
+        return pending
 
     def leave(self, run: int, error: WeftError) -> None:
         """See ``runtime.host.Host``."""
@@ -132,7 +157,10 @@ class LocalHost:
             raise RunNotResumable(
                 f"run {row.uid} has {row.state}", hint="weft runs retry makes its failed tasks run again"
             )
-        return self._go_on(row, dead_engines(self.store.engines()))
+        dead = dead_engines(self.store.engines())
+        if row.owner == self.engine.id and row.state is RunState.PAUSED:
+            dead.append(self.engine.id)  # It was left here, and goes on here.
+        return self._go_on(row, dead)
 
     def retry(self, run: int, task: int | None = None) -> Pending:
         """Run again what failed in a run that has ended, and see it through.
@@ -162,7 +190,8 @@ class LocalHost:
         )
         if not changes:
             raise RunNotResumable(
-                f"there is nothing to run again in run {row.uid}", hint=f"weft runs replay {row.uid} runs it anew"
+                f"there is nothing to run again in run {row.uid}",
+                hint=f"weft runs replay {row.uid} runs it anew",
             )
         self.store.commit(changes, engine=self.engine.id, epochs={run: epoch})
         return self._go_on(self.store.run_by_id(run), [self.engine.id])
@@ -206,15 +235,11 @@ class LocalHost:
         if pending.halted is not None:
             raise pending.halted
         if pending.settled is None:
-            raise RunPaused(
-                f"run {pending.uid} was interrupted",
-                hint=f"go on with it: weft runs resume {pending.uid}",
-                run=pending.uid,
-            )
+            raise _paused(pending)
         return pending
 
     def _show_progress(self) -> Progress | None:
-        """The display of what runs here, made when there is something to show; ``None`` where none is wanted."""
+        """The display of what runs here, made when there is something to show; ``None`` for none."""
         if not self._progress_made:
             self._progress_made = True
             self._progress = progress(self.settings.progress)
@@ -224,16 +249,14 @@ class LocalHost:
 
     def _carry_out(self, attempt: Attempt) -> None:
         if getattr(attempt.call, "flow", False):
-            ended = run_flow(attempt, self, self._run_body)
+            self.engine.post(run_flow(attempt, self, self._run_body))
         else:
-            ended = self.thread.runner.run(attempt)
-        if (
-            self._interrupts
-            and ended.error is not None
-            and ended.error.type.endswith(Interrupted.__qualname__)
-        ):
-            ended = _given_back(ended)
-        self.engine.post(ended)
+            thread = threading.get_ident()
+            self._carrying[thread] = attempt.id
+            try:
+                self.engine.post(self.thread.runner.run(attempt))
+            finally:
+                del self._carrying[thread]
         self._check_interrupted()
 
     def _flow_thread(self, attempt: Attempt) -> Ended:
@@ -262,8 +285,15 @@ class LocalHost:
 
     def _drain(self, pending: Pending) -> None:
         """Wait for the attempts that are under way; nothing new starts."""
-        while self.engine.busy(pending.run) and not pending.over:
+        run = pending.run
+        while self.engine.busy(run) or self._carries(run):
+            if pending.settled is not None or self.engine.halted is not None:
+                return
             self.engine.clock.sleep(0.01)
+
+    def _carries(self, run: int) -> bool:
+        """Whether a thread carries out a task of the run that its flow called."""
+        return any(attempt_id[0] == run for attempt_id in list(self._carrying.values()))
 
     @contextmanager
     def _interruptible(self, pending: Pending) -> Iterator[None]:
@@ -281,7 +311,8 @@ class LocalHost:
                 self._progress.interrupted()
             os.write(2, b"\nstopping: waiting for the tasks that run (Ctrl-C again to stop at once)\n")
             self.engine.tell([PauseRun(pending.run, Cause.INTERRUPTED)])
-            if not self.engine.turning_here:
+            # A task that this thread carries out may end, and the engine must: both look again after that.
+            if not self.engine.turning_here and threading.get_ident() not in self._carrying:
                 raise Interrupted
 
         try:
@@ -294,6 +325,14 @@ class LocalHost:
         finally:
             signal.signal(signal.SIGINT, before)
             self._interrupts = 0
+
+
+def _paused(pending: Pending) -> RunPaused:
+    return RunPaused(
+        f"run {pending.uid} was interrupted",
+        hint=f"go on with it: weft runs resume {pending.uid}",
+        run=pending.uid,
+    )
 
 
 def process_executor(settings: Settings) -> Executor:
@@ -315,10 +354,6 @@ def _user_script() -> str | None:
     if command is not None and getattr(main, "main", None) is getattr(command, "main", None):
         return None
     return getattr(main, "__file__", None)
-
-
-def _given_back(ended: Ended) -> Ended:
-    return Ended(ended.id, TaskState.LOST, None, ended.error, ended.started_at, ended.ended_at, ended.worker)
 
 
 def _make_home(home: Path) -> None:
@@ -354,10 +389,10 @@ def open_host(settings: Settings | None = None) -> LocalHost:
     global _host, _owner
     with _lock:
         if _host is None or _owner != os.getpid():
+            _hide_tracebacks()
             _host = LocalHost(settings or load_settings())
             _owner = os.getpid()
             atexit.register(_host.close)
-            _hide_tracebacks()
         return _host
 
 
@@ -372,7 +407,7 @@ def close_host() -> None:
 
 
 def _hide_tracebacks() -> None:
-    """A coded error that ends a script says all there is to say without a traceback, and sets the exit code."""
+    """A coded error that ends a script needs no traceback, and sets the exit code."""
     before = sys.excepthook
 
     def show(kind: type[BaseException], exc: BaseException, trace: Any) -> None:

@@ -165,6 +165,50 @@ def test_interrupted_twice(tmp_path: Path, said: Said) -> None:
     assert not run.state.terminal
 
 
+ASYNC = """
+import asyncio, sys
+from pathlib import Path
+from weft import flow, task
+sys.path.insert(0, {tests!r})
+from embedded_weft import Said
+said = Said(Path({said!r}))
+
+@task
+async def work(x):
+    said.say(f"begin {{x}}")
+    await asyncio.sleep(0.3)
+    said.say(f"end {{x}}")
+    return x
+
+@flow
+async def main() -> int:
+    return await work(1) + sum(await asyncio.gather(work(2), work(3)))
+
+asyncio.run(main())
+"""
+
+
+def test_interrupted_async_flow(tmp_path: Path, said: Said) -> None:
+    """Ctrl-C in an async program lets what runs end, and leaves a run that can be resumed."""
+    script = tmp_path / "script.py"
+    script.write_text(ASYNC.format(tests=str(Path(__file__).parents[1]), said=str(said.path)))
+    env = {**os.environ, "WEFT_HOME": str(tmp_path / "home"), "WEFT_PROGRESS": "off"}
+    process = subprocess.Popen([sys.executable, str(script)], env=env, stderr=subprocess.PIPE, text=True)
+    while "begin 1" not in said.lines:
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "weft runs resume run_" in error
+    assert said.lines == ["begin 1", "end 1"]
+    command = [sys.executable, "-m", "weft", "runs", "resume", "@latest"]
+    resumed = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert said.lines.count("begin 1") == 1
+    assert sorted(said.lines[2:]) == ["begin 2", "begin 3", "end 2", "end 3"]
+
+
 def test_interrupt_before_any_run(tmp_path: Path) -> None:
     """Outside a run Ctrl-C is what it always is."""
     script = "import time, weft.embedded; weft.embedded.open_host(); print('up', flush=True); time.sleep(60)"

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from weft.cli.app import RUN_HELP, noun
 from weft.cli.answering import answer
+from weft.cli.app import RUN_HELP, noun
 
 app = noun("approve")
 

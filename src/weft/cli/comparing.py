@@ -41,9 +41,7 @@ def compare(opened: Home, first: RunRow, second: RunRow, *, json: bool) -> int:
     elif not found:
         print("no difference")
     else:
-        rows = [
-            (each["what"], each["key"], _cell(each["first"]), _cell(each["second"])) for each in found
-        ]
+        rows = [(each["what"], each["key"], _cell(each["first"]), _cell(each["second"])) for each in found]
         table(rows, ("WHAT", "OF", first.uid, second.uid), cut=40)
     return 1 if differs else 0
 

@@ -62,5 +62,7 @@ def install() -> int:
     path.write_text(script(shell), encoding="utf-8")
     say(f"wrote {path}; it counts in new shells")
     if shell == "zsh":
-        say(f"zsh looks there once ~/.zshrc has: fpath=({path.parent} $fpath); autoload -U compinit; compinit")
+        say(
+            f"zsh looks there once ~/.zshrc has: fpath=({path.parent} $fpath); autoload -U compinit; compinit"
+        )
     return 0

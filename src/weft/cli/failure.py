@@ -7,8 +7,8 @@ import time
 import traceback
 from pathlib import Path
 
-from weft.cli.style import paint
 from weft.model.errors import WeftError
+from weft.observability.terminal import paint
 
 BUG = 70
 

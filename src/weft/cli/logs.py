@@ -57,8 +57,9 @@ def print_task(opened: Home, row: RunRow, task: TaskRow, attempt: int | None, *,
         now = opened.store.task(row.run, task.idx)
         path = log_path(home, row.uid, task.idx, attempt or now.attempt)
         over = now.state.terminal or opened.store.run_by_id(row.run).state.terminal
-        for line, at in _lines(path, at, whole=over or not follow):  # noqa: B020 - goes on where it ended
+        for line, end in _lines(path, at, whole=over or not follow):
             sys.stdout.write(line + "\n")
+            at = end
         if over or not follow:
             break
         sys.stdout.flush()

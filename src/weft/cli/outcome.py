@@ -2,22 +2,25 @@
 
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from weft.artifacts.artifacts import Artifacts
 from weft.cli.output import emit, run_object, task_object
-from weft.cli.style import paint, say
+from weft.cli.style import say
 from weft.embedded import LocalHost
 from weft.model.errors import ErrorInfo
 from weft.model.rows import RunRow, TaskRow
 from weft.model.states import RunState
+from weft.observability.counting import one_line
+from weft.observability.terminal import paint
 from weft.runtime.host import Pending
 from weft.store.protocol import Reader
 
 _PAGE = 1000
-_FAILURES_SHOWN = 5
+_FAILURES_READ = 100
 
 
 def finish(host: LocalHost, pending: Pending, *, json: bool) -> int:
@@ -75,24 +78,19 @@ def _shown(value: Any) -> str:
 
 def _explain(row: RunRow, reader: Reader) -> None:
     """What failed, with the user's own traceback."""
-    failed = list(_take(work(reader, row.run, "state:failed"), _FAILURES_SHOWN + 1))
-    seen: set[str] = set()
-    for task in failed[:_FAILURES_SHOWN]:
-        if task.error is not None and task.error.traceback and task.error.traceback not in seen:
-            seen.add(task.error.traceback)
-            say(paint(task.error.traceback.rstrip(), "dim"))
-    error = row.error
-    if error is not None and error.traceback and error.traceback not in seen:
-        say(paint(error.traceback.rstrip(), "dim"))
+    failed = list(islice(work(reader, row.run, "state:failed"), _FAILURES_READ))
     # A map or a flow fails because of what is in it: that is what to look at.
     first = next((each for each in failed if each.attempt), next(iter(failed), None))
-    report_failure(row, first, error)
+    cause = row.error if first is None or first.error is None else first.error
+    if cause is not None and cause.traceback:
+        say(paint(cause.traceback.rstrip(), "dim"))
+    report_failure(row, first, row.error)
 
 
 def report_failure(row: RunRow, task: TaskRow | None, error: ErrorInfo | None) -> None:
     """The ``error:`` lines of a run that did not succeed."""
     cause = error if error is not None else task.error if task is not None else None
-    what = "" if cause is None else f": {short_error(cause)}"
+    what = "" if cause is None else f": {one_line(cause)}"
     print(f"{paint('error:', 'red')} W2100: run {row.uid} {row.state}{what}", file=sys.stderr)
     if task is not None:
         print(f"  {paint('where:', 'dim')} {task.key}, attempt {task.attempt}", file=sys.stderr)
@@ -101,15 +99,3 @@ def report_failure(row: RunRow, task: TaskRow | None, error: ErrorInfo | None) -
         f"  {paint('hint:', 'dim')} weft why {ref} explains it; weft runs retry {ref} tries again",
         file=sys.stderr,
     )
-
-
-def short_error(error: ErrorInfo) -> str:
-    """A failure in one line."""
-    name = error.type.rpartition(".")[2]
-    first = next(iter(error.message.splitlines()), "")
-    return f"{name}: {first}" if first else name
-
-
-def _take(rows: Iterator[TaskRow], limit: int) -> Iterator[TaskRow]:
-    for _, row in zip(range(limit), rows, strict=False):
-        yield row

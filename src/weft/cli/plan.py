@@ -6,15 +6,16 @@ parameters and, of a run to be resumed, what its journal answers without running
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Annotated, Any
 
+import msgspec
 from cyclopts import Parameter
 
 from weft.artifacts.artifacts import Artifacts
 from weft.cli.app import Json, noun
 from weft.cli.outcome import work
-from weft.cli.output import emit
+from weft.cli.output import emit, value_of
 from weft.cli.reading import Home, home
 from weft.cli.select import pick, upstream
 from weft.cli.style import say, table
@@ -58,6 +59,17 @@ def plan(
             _plan_flow(opened, found, given, resume, json=json)
 
 
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One task of a dag, as planned: ``will`` is ``run``, ``cached`` or ``left out``."""
+
+    key: str
+    needs: list[str]
+    will: str
+    why: str
+    policies: list[str]
+    last: str
+
+
 # --- dags -------------------------------------------------------------------------------------------------
 
 
@@ -72,32 +84,29 @@ def _plan_dag(
     params = {name: artifacts.dumps(value, what=f"parameter {name!r}") for name, value in bound.items()}
     cached = _cached(opened, artifacts, graph, group, params)
     last = _last(opened, graph.workflow)
-    steps = []
-    for node in _in_order(group):
-        will = "cached" if node.key in cached else "run"
-        if node.key not in chosen:
-            will = "left out"
-        steps.append(
-            {
-                "key": node.key,
-                "needs": list(dict.fromkeys(upstream(node))),
-                "will": will,
-                "why": cached.get(node.key, ("", ""))[1] if will == "cached" else _why(node, will),
-                "policies": _policies(node),
-                "last": last.get(node.key, ""),
-            }
+    steps = [
+        Step(
+            key=node.key,
+            needs=list(dict.fromkeys(upstream(node))),
+            will="left out" if node.key not in chosen else "cached" if node.key in cached else "run",
+            why=_why(node, chosen, cached),
+            policies=_policies(node),
+            last=last.get(node.key, ""),
         )
+        for node in _in_order(group)
+    ]
     if json:
-        emit({"workflow": graph.workflow, "kind": "dag", "params": found.parameters.usage(), "steps": steps})
+        shown = {name: value_of(each, opened.artifacts) for name, each in params.items()}
+        emit({"workflow": graph.workflow, "kind": "dag", "params": shown, "steps": steps})
         return
     rows = [
         (
             str(number),
-            step["key"],
-            step["will"],
-            ", ".join(step["needs"]),
-            ", ".join(filter(None, [step["why"], *step["policies"]])),
-            step["last"],
+            step.key,
+            step.will,
+            ", ".join(step.needs),
+            ", ".join(each for each in (step.why, *step.policies) if each),
+            step.last,
         )
         for number, step in enumerate(steps, 1)
     ]
@@ -154,14 +163,14 @@ def _known(
     return None
 
 
-def _why(node: Node, will: str) -> str:
-    if will == "left out":
+def _why(node: Node, chosen: Set[str], cached: Mapping[str, tuple[Result, str]]) -> str:
+    if node.key not in chosen:
         return "not selected"
+    if node.key in cached:
+        return cached[node.key][1]
     if node.map is not None:
         return "once for each item"
-    if node.when is not None:
-        return "if its condition holds"
-    return ""
+    return "if its condition holds" if node.when is not None else ""
 
 
 def _policies(node: Node) -> list[str]:
@@ -210,7 +219,13 @@ def _plan_flow(opened: Home, found: Target, given: dict[str, Any], resume: str |
     if resume is None:
         bound = found.parameters.bind((), given)
         if json:
-            emit({"workflow": name, "kind": found.kind, "params": {key: repr(each) for key, each in bound.items()}})
+            emit(
+                {
+                    "workflow": name,
+                    "kind": found.kind,
+                    "params": {key: repr(each) for key, each in bound.items()},
+                }
+            )
             return
         say(f"{name} is a {found.kind}: which tasks it calls is known only as it runs.")
         rows = [(key, repr(each), "given" if key in given else "default") for key, each in bound.items()]

@@ -11,20 +11,23 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from weft.cli.app import RUN_HELP, Json, Yes, noun
-from weft.cli.outcome import short_error, whole
+from weft.cli.outcome import whole
 from weft.cli.output import emit, run_object
 from weft.cli.reading import home
 from weft.cli.style import moment, say, table
 from weft.model.errors import NotFound
 from weft.model.rows import RunRow
+from weft.observability.counting import one_line
 from weft.observability.terminal import duration, paint, paint_state
 
 app = noun("runs", help="List, follow, compare, resume, retry and delete runs.")
 
 Run = Annotated[str, Parameter(help=RUN_HELP)]
 Query = Annotated[
-    tuple[str, ...],
-    Parameter(help="Terms such as state:failed workflow:etl* since:1d; all must hold.", allow_leading_hyphen=True),
+    str,
+    Parameter(
+        help="Terms such as state:failed workflow:etl* since:1d; all must hold.", allow_leading_hyphen=True
+    ),
 ]
 
 
@@ -70,7 +73,7 @@ def show(run: Run, /, *, json: Json = False) -> None:
         if row.result is not None:
             print(f"result: {opened.artifacts.preview(row.result, limit=1000)}")
         if row.error is not None:
-            print(f"error: {short_error(row.error)}")
+            print(f"error: {one_line(row.error)}")
         counts = opened.store.counts(row.run)
         print("tasks: " + ", ".join(f"{number:,} {state}" for state, number in sorted(counts.items())))
         for each in opened.store.published(row.run):
@@ -80,7 +83,7 @@ def show(run: Run, /, *, json: Json = False) -> None:
         if bad:
             print()
             rows = [
-                (str(task.idx), task.key, str(task.state), short_error(task.error) if task.error else "")
+                (str(task.idx), task.key, str(task.state), one_line(task.error) if task.error else "")
                 for task in bad
                 if task.idx
             ]
@@ -199,7 +202,7 @@ def replay(
 
 @app.command
 def delete(
-    *runs: Annotated[tuple[str, ...], Parameter(help="Runs, by id.")],
+    *runs: Annotated[str, Parameter(help="Runs, by id.")],
     query: Annotated[str | None, Parameter(help="Also every ended run that this picks.")] = None,
     yes: Yes = False,
 ) -> None:

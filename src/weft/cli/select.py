@@ -138,8 +138,8 @@ class _Earlier:
     def result(self, key: str, reader_key: str) -> Result:
         """What the node gave last."""
         if self._runs is None:
-            rows = self._reader.runs(f'workflow:"{self._workflow}"', limit=_RUNS_SEARCHED)
-            self._runs = [row.run for row in rows]
+            runs = self._reader.runs(f'workflow:"{self._workflow}"', limit=_RUNS_SEARCHED)
+            self._runs = [row.run for row in runs]
         for run in self._runs:
             rows = self._reader.tasks(run, f'key:"{key}" state:succeeded,cached', limit=1)
             if rows and rows[0].kind == "node":
@@ -149,7 +149,6 @@ class _Earlier:
             where=self._workflow,
             hint=f"--select +{reader_key} runs it too",
         )
-
 
     def _items(self, run: int, idx: int) -> Result | None:
         """The list of a map's results, in order of its items; ``None`` for what is no map."""

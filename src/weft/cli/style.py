@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from weft.observability.terminal import paint, paint_state
 
+
 def quiet() -> bool:
     """Whether the user asked for silence."""
     return bool(os.environ.get("WEFT_QUIET"))

@@ -101,7 +101,9 @@ def find(text: str) -> Target:
         return Target(workflow, variable, where, project)
     if not main:
         raise NotFound(
-            "there is no workflow in it", where=where, hint="decorate a function at the top with @flow or @dag"
+            "there is no workflow in it",
+            where=where,
+            hint="decorate a function at the top with @flow or @dag",
         )
     names = ", ".join(f"{where}:{each}" for each in main)
     raise UsageError(f"there are {len(main)} workflows in it", where=where, hint=f"say which: {names}")

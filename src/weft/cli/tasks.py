@@ -3,17 +3,19 @@
 import sys
 import time
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from weft.cli.app import RUN_HELP, Json, noun
-from weft.cli.outcome import short_error
 from weft.cli.output import emit, task_object
 from weft.cli.reading import Home, home
 from weft.cli.style import moment, say, table
+from weft.core.changes import TaskChanged
 from weft.model.rows import RunRow, TaskRow
+from weft.observability.counting import one_line
 from weft.observability.terminal import duration, paint, paint_state
+from weft.store.protocol import EventRow
 
 app = noun("tasks", help="List and show a run's task runs, and read their logs.")
 
@@ -48,7 +50,7 @@ def list_tasks(
                 str(task.attempt),
                 moment(task.started_at),
                 _took(task),
-                short_error(task.error) if task.error else "",
+                one_line(task.error) if task.error else "",
             )
             for task in rows
         ]
@@ -75,9 +77,14 @@ def show(run: Run, task: TaskRef, /, *, json: Json = False) -> None:
                     "generation": found.generation,
                     **task_object(found, opened.artifacts, whole=True),
                     "history": [
-                        {"seq": each.seq, "at": each.at, "state": str(state), "cause": str(each.change.cause)}
+                        {
+                            "seq": each.seq,
+                            "at": each.at,
+                            "state": str(each.change.state),
+                            "cause": str(each.change.cause),
+                        }
                         for each in changes
-                        if (state := getattr(each.change, "state", None)) is not None
+                        if isinstance(each.change, TaskChanged)
                     ],
                 }
             )
@@ -102,22 +109,22 @@ def logs(
         print_task(opened, row, opened.task(row, task), attempt, follow=follow)
 
 
-def _describe(opened: Home, row: RunRow, task: TaskRow, changes: list[Any]) -> None:
-    print(f"{paint(task.key, 'bold', sys.stdout)}  #{task.idx} of {row.uid}  {paint_state(task.state, sys.stdout)}")
+def _describe(opened: Home, row: RunRow, task: TaskRow, changes: list[EventRow]) -> None:
+    state = paint_state(task.state, sys.stdout)
+    print(f"{paint(task.key, 'bold', sys.stdout)}  #{task.idx} of {row.uid}  {state}")
     print(f"attempt {task.attempt}, {task.failures} failed  started {moment(task.started_at)}  {_took(task)}")
     if task.result is not None:
         print(f"result: {opened.artifacts.preview(task.result, limit=1000)}")
     if task.error is not None:
-        print(f"error: {short_error(task.error)}")
+        print(f"error: {one_line(task.error)}")
         if task.error.traceback:
             print(paint(task.error.traceback.rstrip(), "dim", sys.stdout))
     print()
     rows = []
     for each in changes:
-        state = getattr(each.change, "state", None)
-        if state is not None:
-            detail = getattr(each.change, "detail", "")
-            rows.append((moment(each.at), str(state), str(each.change.cause), detail))
+        if isinstance(each.change, TaskChanged):
+            made = each.change
+            rows.append((moment(each.at), str(made.state), str(made.cause), made.detail))
     table(rows, ("AT", "STATE", "BECAUSE", "DETAIL"), state=1)
 
 

@@ -633,6 +633,8 @@ def forget_call(turn: Turn, call: Task, cause: Cause) -> None:
     call.forgotten = True
     call.prepared = call.checked = False
     parent.body.open += 1
+    if isinstance(call.body, Map):
+        call.body = None
     # A flow keeps its own journal: made again with the same arguments, it is replayed up to what failed.
     forget_failures(turn, call)
 

@@ -115,6 +115,8 @@ def _expand_now(turn: Turn, run: Run, task: Task, event: Called) -> int:
     """A ``.map`` knows its items: give them their indexes with the call."""
     if event.items is None:
         return -1
+    if isinstance(task.body, Map) and task.body.count == len(event.items):
+        return task.body.base  # Expanded already, before a crash: its items keep their indexes.
     base = run.next_idx
     run.next_idx += len(event.items)
     assert event.items_ref is not None
@@ -243,7 +245,7 @@ def _remake(turn: Turn, run: Run, task: Task, event: Called) -> None:
     same = _same(task, event)
     if not same and isinstance(task.body, Flow):
         forget_journal(turn, task.body, Cause.RETRY)
-    elif not isinstance(task.body, Flow):
+    elif not isinstance(task.body, Flow) and not (same and isinstance(task.body, Map)):
         task.body = None
     was = (task.name, task.node_ref, task.ordinal, task.fingerprint, task.inputs)
     task.forgotten = False

@@ -123,7 +123,9 @@ class History:
     def _map(self, change: MapExpanded) -> None:
         """A map's items stay what they are (I1)."""
         known = self.state.maps.get((change.run, change.idx))
-        if known is not None and known.generation >= change.generation:
+        begun = self.state.tasks[change.run, change.idx].state is not _T.PENDING
+        again = known is not None and known.generation == change.generation and begun
+        if known is not None and (again or known.generation > change.generation):
             what = f"a map that had {known.count} items was given {change.count} others"
             _broken("I1", what, f"run {change.run}, task run {change.idx}", change.run, change.idx)
 

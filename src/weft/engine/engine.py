@@ -29,7 +29,7 @@ from weft.core.events import (
     Submitted,
     Tick,
 )
-from weft.core.state import FLOW, INLINE, Run, State
+from weft.core.state import FLOW, INLINE, UNBOUNDED, Run, State
 from weft.core.step import step_all
 from weft.engine.clock import Clock, SystemClock, entropy
 from weft.engine.preparing import Evaluator, Preparer
@@ -326,10 +326,12 @@ class Engine:
         return handles
 
     def busy(self, run: int) -> bool:
-        """Whether attempts of the run are under way."""
+        """Whether executors have attempts of the run; flows' bodies and callers' own threads do not count."""
         with self._turning:
             found = self.state.runs.get(run)
-            return found is not None and any(task.executor for task in found.tasks.values())
+            if found is None:
+                return False
+            return any(task.executor and task.executor not in UNBOUNDED for task in found.tasks.values())
 
     # --- turning ------------------------------------------------------------------------------------------
 

@@ -392,7 +392,9 @@ def _summary(run: RunCount, now: float, stream: Any) -> str:
     what = ", ".join(f"{number:,} {state}" for state, number in totals.items())
     text = f"{run.workflow} {run.uid} {paint_state(run.state, stream)} after {age}"
     if run.state is RunState.SUCCEEDED:
-        text += f": {count(sum(totals.values()), 'task run')}" if totals.keys() <= {"succeeded"} else f": {what}"
+        text += (
+            f": {count(sum(totals.values()), 'task run')}" if totals.keys() <= {"succeeded"} else f": {what}"
+        )
     elif run.state.terminal:
         text += f": {what}" if what else f": {one_line(run.root)}"
     else:

@@ -30,7 +30,7 @@ def is_terminal(stream: Any) -> bool:
 
 
 def colored(stream: Any = None) -> bool:
-    """Whether to use colours on a stream; standard error by default. ``NO_COLOR`` and ``FORCE_COLOR`` count."""
+    """Whether to use colours on a stream, by default standard error; ``NO_COLOR`` forbids them."""
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or is_terminal(sys.stderr if stream is None else stream)

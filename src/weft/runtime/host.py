@@ -154,6 +154,29 @@ class Pending:
             self.wake()
 
 
+async def wait_async(
+    pending: Pending, ready: Callable[[], bool] | None = None, *, eager: bool = False
+) -> None:
+    """Wait on the running event loop until it is over, or ``ready()``."""
+    import asyncio  # noqa: PLC0415 - only who has coroutines pays for it
+
+    loop = asyncio.get_running_loop()
+    if eager:
+        pending.eager = True
+    while not pending.over and (ready is None or not ready()):
+        told = loop.create_future()
+
+        def end(told: asyncio.Future[None] = told) -> None:
+            if not told.done():
+                told.set_result(None)
+
+        def tell(end: Callable[[], None] = end) -> None:
+            loop.call_soon_threadsafe(end)
+
+        pending.when(tell)
+        await told
+
+
 class RunRequest:
     """A run that somebody wants.
 
@@ -204,6 +227,9 @@ class Host(Protocol):
 
     def run(self, request: RunRequest) -> Pending:
         """Start a run and see it through, in this thread where it can be; returns its settled handle."""
+
+    async def run_async(self, request: RunRequest) -> Pending:
+        """The same for the running event loop, which goes on meanwhile."""
 
     def leave(self, run: int, error: WeftError) -> None:
         """Leave a run as it is, to be resumed; whoever waits for it here gets the error."""

@@ -308,9 +308,9 @@ class MemoryStore:
     def task_by_key(self, run: int, key: str) -> TaskRow:
         """See ``Reader.task_by_key``."""
         with self._lock:
-            for row in self._tasks(run).values():
-                if row.key == key:
-                    return task_copy(row)
+            found = [row for row in self._tasks(run).values() if row.key == key]
+            if found:
+                return task_copy(max(found, key=lambda row: row.idx))
         raise unknown_task(run, key)
 
     def events(

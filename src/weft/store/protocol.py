@@ -126,7 +126,7 @@ class Reader(Protocol):
         """One task run. Raises ``NotFound``."""
 
     def task_by_key(self, run: int, key: str) -> TaskRow:
-        """One task run by its key. Raises ``NotFound``."""
+        """The latest task run with this key. Raises ``NotFound``."""
 
     def events(
         self, run: int, idx: int | None = None, *, after: int = 0, limit: int = 1000

@@ -153,8 +153,6 @@ class Simulation:
             self._kill(self.acting)
         except StoreError:
             pass  # Told to whoever asked the engine for something.
-        if self.violation is not None:
-            raise self.violation
         for process in list(self.processes):
             halted = process.engine.halted
             if halted is None:
@@ -165,6 +163,8 @@ class Simulation:
                 raise halted
         if not self.processes:
             self._open()
+        if self.violation is not None:
+            raise self.violation
 
     def _check(self, process: Process) -> None:
         check_state(process.engine.state, process.engine.coming, alone=self.alone)
@@ -200,7 +200,8 @@ class Simulation:
             self._recover(process)
         except (Crash, StoreError):
             self._kill(process)
-            self._open()
+            if self.violation is None:
+                self._open()
 
     def _executor(self, name: str) -> FakeExecutor:
         held = self.cluster if name == "cluster" else None

@@ -225,7 +225,8 @@ class Driver:
         for run in self.state.runs.values():
             for each in run.tasks.values():
                 closing = isinstance(each.body, Flow) and each.body.closing is not None
-                assert closing or bool(each.executor) == (each.id in self.live), each
+                marked = each.state in TERMINAL and not each.executor
+                assert closing or marked or bool(each.executor) == (each.id in self.live), each
                 assert not each.executor or each.state in LIVE, each
                 if each.executor:
                     inflight[each.executor] = inflight.get(each.executor, 0) + 1

@@ -1,7 +1,7 @@
 """A durable flow: kill it at any point, and `weft runs resume @latest` goes on where it was.
 
-    weft run etl.py -p cities=3
-    python etl.py
+weft run etl.py -p cities=3
+python etl.py
 """
 
 import random

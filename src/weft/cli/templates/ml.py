@@ -1,7 +1,7 @@
 """Train models side by side and keep the best; what was trained before comes from the cache.
 
-    weft run ml.py -p max_degree=5
-    python ml.py
+weft run ml.py -p max_degree=5
+python ml.py
 """
 
 import random

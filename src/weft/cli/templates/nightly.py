@@ -1,8 +1,8 @@
 """A static graph: known before it runs, so it can be looked at and run in part.
 
-    weft plan nightly.py
-    weft run nightly.py -p day=2026-01-01
-    weft run nightly.py --select report+
+weft plan nightly.py
+weft run nightly.py -p day=2026-01-01
+weft run nightly.py --select report+
 """
 
 from datetime import date

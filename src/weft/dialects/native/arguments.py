@@ -1,11 +1,12 @@
 """How an argument is meant: the same for every item, or accepted even if it failed."""
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 if TYPE_CHECKING:
     from weft.dialects.native.futures import Future, FutureList
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class unmapped(Generic[T]):
@@ -25,5 +26,11 @@ class allow_failure(Generic[T]):
 
     __slots__ = ("future",)
 
-    def __init__(self, future: "Future[T] | FutureList[T] | T") -> None:
+    @overload
+    def __init__(self: "allow_failure[U]", future: "Future[U]") -> None: ...
+    @overload
+    def __init__(self: "allow_failure[list[U]]", future: "FutureList[U]") -> None: ...
+    @overload
+    def __init__(self, future: T) -> None: ...
+    def __init__(self, future: Any) -> None:
         self.future = future

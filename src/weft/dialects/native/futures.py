@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 from weft.artifacts.artifacts import Artifacts
@@ -20,7 +20,7 @@ from weft.model.inputs import TaskOutput
 from weft.model.states import TaskState
 from weft.model.values import Result
 from weft.runtime.flows import Frame
-from weft.runtime.host import Pending, Settled
+from weft.runtime.host import Pending, Settled, wait_async
 
 T = TypeVar("T")
 
@@ -172,7 +172,7 @@ class FutureList(Sequence[Future[T]], Generic[T]):
         return self._open()
 
     def __await__(self) -> Generator[Any, None, list[T]]:
-        yield from wait_async(self._pending, lambda: self._pending.over).__await__()
+        yield from wait_async(self._pending, None).__await__()
         return self._open()
 
     def output(self, *, allow_failure: bool = False) -> TaskOutput:
@@ -199,27 +199,6 @@ class FutureList(Sequence[Future[T]], Generic[T]):
                 value_of(item, self._frame, f"{self._name}[{index}]")
         value_of(settled, self._frame, self._name)
         return []
-
-
-async def wait_async(pending: Pending, ready: Any, *, eager: bool = False) -> None:
-    """Wait on the running event loop."""
-    import asyncio  # noqa: PLC0415 - only async flows pay for it
-
-    loop = asyncio.get_running_loop()
-    if eager:
-        pending.eager = True
-    while not ready() and not pending.over:
-        told = loop.create_future()
-
-        def end(told: asyncio.Future[None] = told) -> None:
-            if not told.done():
-                told.set_result(None)
-
-        def tell(end: Callable[[], None] = end) -> None:
-            loop.call_soon_threadsafe(end)
-
-        pending.when(tell)
-        await told
 
 
 def value_of(settled: Settled, frame: Frame, name: str) -> Any:

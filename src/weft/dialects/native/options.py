@@ -35,22 +35,39 @@ class TaskOptions(TypedDict, total=False):
         retry_backoff: Factor by which the pause grows each time; none by default.
         retry_max_delay: The longest pause.
         retry_jitter: Up to this share of the pause is added at random.
-        retry_on, retry_not_on: Exceptions that are, or are not, tried again.
-        retry_exit_codes: Exit codes of a shell task that are tried again.
+        retry_on: Only these exceptions are tried again; every one by default.
+        retry_not_on: These exceptions are never tried again.
+        retry_exit_codes: Exit codes of a shell task that are tried again; all by default.
         retry_max_duration: No try starts later than this after the first.
-        timeout, queued_timeout, total_timeout: For one try, for waiting in a queue, for all together.
+        timeout: How long one try may run.
+        queued_timeout: How long it may wait for an executor.
+        total_timeout: How long all tries, with the pauses between them, may take together.
         cache: ``"inputs"`` (inputs and source), ``"source"``, a ``Cache``, or False.
-        cache_ttl, cache_key, cache_scope, cache_exclude, cache_refresh: See ``model.policies.Cache``.
+        cache_ttl: Age at which a cached result is no longer used; never by default.
+        cache_key: A key of your own in place of the inputs.
+        cache_scope: Who shares it: the ``run``, the ``workflow`` (the default), or all (``global``).
+        cache_exclude: Names of arguments that do not count.
+        cache_refresh: Run anyway, and keep the new result.
         version: Stands for the source in cache keys and versions.
         priority: Higher first; 0 by default.
-        pool, pools: A pool's name, or names with slots.
+        pool: A pool's name; one slot of it is taken.
+        pools: Names of pools, with the slots that are taken.
         concurrency: A key that one task run at a time holds, or ``Concurrency``.
-        rate_limit: ``(key, count, period)``.
+        rate_limit: ``(key, count, period)``: so many starts in any period.
         resources: What a try needs of a machine.
-        executor: Where it runs; the run's default otherwise.
+        executor: Where it runs: ``thread`` or ``process``; the run's default otherwise.
         executor_options: For that executor.
-        tags, doc, label: For people.
-        on_start, on_success, on_failure, on_retry, on_skip, on_cancel, on_end, on_rollback: Hooks.
+        tags: For people.
+        doc: For people; the docstring by default.
+        label: For people, in place of the name.
+        on_start: Called when a try begins. Hooks are functions, or lists of them; see ``HookFn``.
+        on_success: Called when it has succeeded.
+        on_failure: Called when it has failed for good.
+        on_retry: Called when a try has failed and another follows.
+        on_skip: Called when it is skipped.
+        on_cancel: Called when it is cancelled.
+        on_end: Called when it has ended, however it did.
+        on_rollback: Called when it had succeeded and the run then fails: undo what it did.
         wait_for: Futures that must end first without giving a value.
         branch: Whether its result names the tasks of a ``@dag`` to follow; the others after it are skipped.
         short_circuit: Whether a false result skips all that comes after it in a ``@dag``, whatever its rule;

@@ -406,12 +406,8 @@ class Task(Generic[P, R]):
         return _value_of_run(engine, engine.run(self._request(engine, args, kwargs)), self.name)
 
     async def _run_alone_async(self, args: Any, kwargs: Any) -> Any:
-        import asyncio  # noqa: PLC0415 - only coroutine functions pay for it
-
         engine = host()
-        request = self._request(engine, args, kwargs)
-        request.inline = False
-        pending = await asyncio.to_thread(engine.run, request)
+        pending = await engine.run_async(self._request(engine, args, kwargs))
         return _value_of_run(engine, pending, self.name)
 
     def request(self, engine: Host, args: Any, kwargs: Any) -> RunRequest:

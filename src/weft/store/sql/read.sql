@@ -41,7 +41,8 @@ SELECT {task} FROM task_run WHERE run = ? AND idx = ?;
 
 -- name: task_by_key
 -- A scan of the run: an index would cost every task run, for a question that a person asks now and then.
-SELECT {task} FROM task_run WHERE run = ? AND key = ? LIMIT 1;
+-- A map that was expanded anew has items of the same keys again: the latest counts.
+SELECT {task} FROM task_run WHERE run = ? AND key = ? ORDER BY idx DESC LIMIT 1;
 
 -- name: events_of_run
 SELECT seq, run, body FROM event WHERE run = ? AND seq > ? ORDER BY seq;
