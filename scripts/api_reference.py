@@ -1,4 +1,4 @@
-"""Writes the pages of docs/reference that follow from the code: python-api, settings and states.
+"""Writes the pages of docs/reference that follow from the code: python-api and states.
 
 The pages come from docstrings, option types and transition tables, so they cannot lie. ``--check`` writes
 nothing and fails when a page differs (``tests/docs/test_documents.py`` does the same). Signatures are read
@@ -17,13 +17,13 @@ from typing import Any
 
 import weft
 from weft.core import transitions
+from weft.core.changes import Cause
 from weft.dialects.native import task as native
 from weft.dialects.native.dag import DagOptions
 from weft.dialects.native.options import TaskOptions
 from weft.model.policies import Cache, Concurrency, Resources
 from weft.model.rules import TriggerRule
 from weft.model.states import LIVE, RUN_TERMINAL, TERMINAL, RunState, TaskState
-from weft.settings import CHOICES, Settings
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 
@@ -272,45 +272,6 @@ def durations() -> str:
     )
 
 
-def render_settings() -> str:
-    """The page of every setting."""
-    texts = dict(cleaned(Settings.__doc__ or "")[1]["Attributes"])
-    defaults = Settings()
-    rows = []
-    for name in Settings.__struct_fields__:
-        value = getattr(defaults, name)
-        default = "" if value in ("", {}) else f"`{value}`"
-        choices = f" One of {', '.join(f'`{each}`' for each in CHOICES[name])}." if name in CHOICES else ""
-        rows.append(
-            f"| `{name}` | `WEFT_{name.upper()}` | {default} | {texts[name].replace('``', '`')}{choices} |"
-        )
-    return "\n".join(
-        [
-            "# Settings",
-            "",
-            MARK.format(source="weft.settings"),
-            "",
-            "A value is looked for in this order, and the first one found counts:",
-            "",
-            "1. the environment: `WEFT_HOME=/data/weft`",
-            "2. the project: `weft.toml`, or `[tool.weft]` in `pyproject.toml`, here or above",
-            "3. the user: `weft/config.toml` in `$XDG_CONFIG_HOME` (`~/.config`)",
-            "4. the default",
-            "",
-            "`weft config show --origin` prints every value and where it came from. A name that does not",
-            "exist, or a value that cannot be, is an error.",
-            "",
-            "| setting | environment | default | |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            "Without `home`, state lives in the user's data folder. In the environment pools are written",
-            "`WEFT_POOLS=db=2,gpu=1`, in a file as a table: `pools = { db = 2, gpu = 1 }`.",
-            "",
-        ]
-    )
-
-
 _TASK_WORDS = {
     TaskState.PENDING: "It waits for what comes before it.",
     TaskState.READY: "It could start, and waits for a free slot.",
@@ -344,6 +305,46 @@ _USUAL_ENDS = {
 }
 
 
+_CAUSE_WORDS = {
+    Cause.SUBMITTED: "Somebody started the run.",
+    Cause.CALLED: "A flow called it.",
+    Cause.UPSTREAM: "What comes before it has ended.",
+    Cause.RULE: "Its trigger rule decided.",
+    Cause.CONDITION: "Its condition was false.",
+    Cause.BRANCH: "A branch or short circuit before it decided.",
+    Cause.CAPACITY: "There was room for it; or, when it failed, its executor does not exist.",
+    Cause.STARTED: "The executor says that it began.",
+    Cause.RETURNED: "It returned.",
+    Cause.RAISED: "It raised an exception.",
+    Cause.RETRY: "It failed, and its policy tries again.",
+    Cause.RETRY_DUE: "The pause before its next try is over.",
+    Cause.NOT_RETRIED: "It failed, and its policy does not try again.",
+    Cause.TIMEOUT: "It took longer than it may.",
+    Cause.QUEUE_TIMEOUT: "It was queued longer than it may be.",
+    Cause.WORKER_DIED: "The process that ran it died.",
+    Cause.ENGINE_DIED: "The process that ran the whole engine died.",
+    Cause.WAITS: "It began to wait.",
+    Cause.DUE: "The time that it waited for has come.",
+    Cause.EVENT: "The event that it waited for has come.",
+    Cause.ANSWER: "A person answered.",
+    Cause.CACHE_HIT: "An earlier result was found in the cache.",
+    Cause.SATISFIED: "What it should make was there already.",
+    Cause.CHILDREN: "What it called, or what is in it, has ended.",
+    Cause.ITEMS: "Its items have ended.",
+    Cause.EMPTY: "There was nothing to map over.",
+    Cause.PREPARE: "Its inputs or condition could not be made.",
+    Cause.FAIL_FAST: "Something else failed, and the rest was to stop at once.",
+    Cause.SCOPE_ENDED: "What it belongs to has ended.",
+    Cause.CANCELLED: "Somebody cancelled it.",
+    Cause.PAUSED: "Somebody paused the run.",
+    Cause.RESUMED: "Somebody resumed the run.",
+    Cause.INTERRUPTED: "The process was asked to stop (Ctrl-C).",
+    Cause.CLEARED: "A person had it run again.",
+    Cause.MARKED: "A person set its state.",
+    Cause.RECOVERED: "Another process took the run over.",
+}
+
+
 def render_states() -> str:
     """The page of the state machines, from the tables that the core obeys."""
     rules = (transitions.__doc__ or "").split("Five rules are above the table:")[1].strip().replace("``", "`")
@@ -351,8 +352,8 @@ def render_states() -> str:
     parts = [
         "# States",
         MARK.format(source="core/transitions.py"),
-        "A state changes only along these tables. What the causes of a change are called is in",
-        "[states and causes](../explanation/states-and-causes.md).",
+        "A state changes only along these tables.\n"
+        "[States and causes](../explanation/states-and-causes.md) explains them in words.",
         "## Task runs",
         table(_TASK_WORDS, transitions.TASK, TERMINAL),
         f"A live attempt exists, and holds its slots, in {among(LIVE, TaskState)}.\nFrom a terminal state "
@@ -363,9 +364,11 @@ def render_states() -> str:
         diagram(transitions.RUN, RUN_TERMINAL),
         "## Rules above the tables",
         rules,
+        "## Causes",
+        "Every change has one. `weft why` and `weft tasks show` tell them.",
+        "\n".join(["| cause | |", "|---|---|", *(f"| `{each}` | {_CAUSE_WORDS[each]} |" for each in Cause)]),
     ]
-    text = "\n\n".join(parts)
-    return text.replace("called is in\n\n[states", "called is in\n[states") + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def table(words: dict[Any, str], moves: dict[Any, frozenset[Any]], terminal: frozenset[Any]) -> str:
@@ -398,7 +401,7 @@ def diagram(moves: dict[Any, frozenset[Any]], terminal: frozenset[Any], *, usual
     return "\n".join([*lines, "```"])
 
 
-PAGES = {"python-api.md": render_api, "settings.md": render_settings, "states.md": render_states}
+PAGES = {"python-api.md": render_api, "states.md": render_states}
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from embedded_weft import Said, Weft
+
 from weft.embedded import close_host
 from weft.engine.verify import verify
 
@@ -15,8 +16,7 @@ def weft(tmp_path: Path) -> Iterator[Weft]:
     """A Weft of the test's own, opened when it is first used. Its store must be healthy in the end."""
     made = Weft(tmp_path / "home")
     close_host()
-    # So that calls made before the test has looked at it find this one, and not the user's.
-    made.host
+    made.open()
     try:
         yield made
         if not made.broken:

@@ -1,4 +1,4 @@
-"""What tests of workflows use: a Weft of the test's own in this process, crashes, and lines that survive them."""
+"""What tests of workflows use: a Weft of the test's own, crashes, and lines that survive them."""
 
 import os
 import sys
@@ -30,7 +30,12 @@ class Weft:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.settings: dict[str, Any] = {"durability": "relaxed", "threads": 4, "workers": 2, "progress": "off"}
+        self.settings: dict[str, Any] = {
+            "durability": "relaxed",
+            "threads": 4,
+            "workers": 2,
+            "progress": "off",
+        }
         self.broken = False
 
     def open(self, **settings: Any) -> LocalHost:
@@ -56,7 +61,7 @@ class Weft:
             child = os.fork()
         if child == 0:
             try:
-                self.host
+                self.open()
                 work()
             except BaseException:
                 traceback.print_exc()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from embedded_weft import Said
+
 from weft.model.rows import RunRow, TaskRow
 from weft.model.states import RunState, TaskState
 from weft.store.open import open_store
@@ -143,7 +144,7 @@ def test_interrupted_once(tmp_path: Path, said: Said, executor: str, shape: str)
     import msgpack
 
     assert msgpack.unpackb(run.result.inline) == VALUES[shape]
-    expected = Counter({line: 1 for line in said.lines})
+    expected = Counter(dict.fromkeys(said.lines, 1))
     if shape == "nested":
         expected["begin 100"] = expected["end 100"] = 2
     assert Counter(line for line in said.lines if line != "ready") == expected - Counter(["ready"])
@@ -154,7 +155,9 @@ def test_interrupted_twice(tmp_path: Path, said: Said) -> None:
     terminal = Terminal(tmp_path, said, "thread", "calls", pause=60.0)
     terminal.wait_until("begin 4")
     terminal.interrupt()
-    while "waiting for the tasks that run" not in (terminal.process.stderr.readline() if terminal.process.stderr else ""):
+    while "waiting for the tasks that run" not in (
+        terminal.process.stderr.readline() if terminal.process.stderr else ""
+    ):
         assert terminal.process.poll() is None
     terminal.interrupt()
     code, _, error = terminal.ended()

@@ -1,6 +1,6 @@
 """``kill -9`` at random moments: nothing is lost, and nothing that was done is done again.
 
-By hand: ``python tests/acceptance/test_kill9.py --kills 200`` kills that often and prints one line of figures.
+By hand: ``python tests/acceptance/test_kill9.py --kills 200`` prints a line of figures.
 """
 
 import argparse

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -42,7 +43,7 @@ from weft.model.graph import Node
 from weft.model.inputs import Const
 from weft.model.states import RunState, TaskState
 from weft.store.memory import MemoryStore
-from weft.store.protocol import Store
+from weft.store.protocol import Request, Store
 from weft.store.sqlite import SqliteStore
 
 
@@ -611,3 +612,54 @@ def test_identities_and_causes_survive_the_store(store: Store, engine: Engine) -
     assert {change.cause for change in told if isinstance(change, TaskChanged)} == set(Cause)
     assert sum(isinstance(change, TaskAdded | RunAdded) for change in told) == len(Cause) + 1
     check_fold(store)
+
+
+# Requests
+
+
+def request(name: str, run: int = 1, **given: Any) -> Request:
+    """What somebody asks of the run's engine."""
+    return Request(request_id=name, run=run, kind="send", at=1.0, name="go", payload=ONE, **given)
+
+
+def test_requests_come_to_the_owner_in_order_until_dropped(store: Store, engine: Engine) -> None:
+    """Each engine sees what is asked of its own open runs, oldest first, again and again until it is done."""
+    other = Engine(store)
+    engine.start(1)
+    other.start(2)
+    asked = [request("b", by="me"), request("a"), request("c", run=2)]
+    assert [store.ask(each) for each in asked] == [True, True, True]
+    assert store.requests(engine.id) == asked[:2]
+    assert store.requests(other.id) == asked[2:]
+    store.drop_requests(["b", "never asked"])
+    assert store.requests(engine.id) == asked[1:2]
+
+
+def test_a_request_counts_once(store: Store, engine: Engine) -> None:
+    """A second one of the same id changes nothing, whatever it says."""
+    engine.start(1)
+    assert store.ask(request("a", by="first"))
+    assert not store.ask(request("a", by="second"))
+    assert [each.by for each in store.requests(engine.id)] == ["first"]
+
+
+def test_a_request_follows_the_run_to_its_next_owner(store: Store, engine: Engine) -> None:
+    """Asked while nobody runs the run, it is there for whoever takes the run over."""
+    engine.start(1)
+    store.close_engine(engine.id)
+    store.ask(request("a"))
+    heir = Engine(store)
+    assert store.requests(heir.id) == []
+    store.claim(heir.id, now=5.0, runs=[1])
+    assert [each.request_id for each in store.requests(heir.id)] == ["a"]
+    assert store.requests(engine.id) == []
+
+
+def test_requests_end_with_their_run(store: Store, engine: Engine) -> None:
+    """An ended run is asked nothing any more, and a deleted one leaves nothing behind."""
+    engine.start(1)
+    store.ask(request("a"))
+    engine.commit(run_changed(1, RunState.SUCCEEDED))
+    assert store.requests(engine.id) == []
+    store.delete_runs([1])
+    assert store.ask(request("a"))

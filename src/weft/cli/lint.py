@@ -123,9 +123,9 @@ def _inside(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AS
     pending: list[ast.AST] = list(function.body)
     while pending:
         node = pending.pop()
-        yield node
-        inner = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
-        pending.extend(each for each in ast.iter_child_nodes(node) if not isinstance(each, inner))
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            yield node
+            pending.extend(ast.iter_child_nodes(node))
 
 
 def _unguarded(tree: ast.Module, workflows: set[str]) -> Iterator[Finding]:

@@ -24,23 +24,26 @@ _FAILURES_READ = 100
 
 
 def finish(host: LocalHost, pending: Pending, *, json: bool) -> int:
-    """Say how a run ended.
+    """Say how a run that was seen through ended, and give the exit code.
 
     Args:
         host: The engine that ran it.
         pending: Its settled handle.
         json: Whether one JSON object is wanted instead of the result.
     """
-    row = host.store.run_by_id(pending.run)
+    return tell(host, host.store.run_by_id(pending.run), json=json)
+
+
+def tell(host: LocalHost, row: RunRow, *, json: bool) -> int:
+    """Say how a run has ended, and give the exit code."""
     if json:
         emit(whole(row, host.store, host.artifacts))
-    elif row.state is RunState.SUCCEEDED:
-        if row.result is not None:
-            value = host.artifacts.loads(row.result)
-            if value is not None:
-                print(_shown(value))
-    else:
+    elif row.state is not RunState.SUCCEEDED:
         _explain(row, host.store)
+    elif row.result is not None:
+        value = host.artifacts.loads(row.result)
+        if value is not None:
+            print(_shown(value))
     return 0 if row.state is RunState.SUCCEEDED else 1
 
 

@@ -10,9 +10,12 @@ from msgspec.structs import replace
 
 from weft import embedded
 from weft.cli.app import Json, noun
-from weft.cli.outcome import finish
+from weft.cli.outcome import finish, tell
 from weft.cli.select import selected
+from weft.cli.style import say
 from weft.cli.target import find
+from weft.model.errors import RunNotResumable
+from weft.model.rows import RunRow
 from weft.settings import load_settings
 
 app = noun("run")
@@ -62,9 +65,23 @@ def run(
         request.tags = (*request.graph.tags, *(tag or ()))
         request.project = request.project or found.project
         request.key = key
-        if select is not None:
+        known = None if key is None else host.store.run_by_key(key)
+        if select is not None and known is None:
             request.graph = selected(
                 request.graph, select, host.store, host.artifacts, where=os.path.relpath(found.where)
             )
-        pending = host.run(request)
+        pending = None if known is not None else host.run(request)
+    if known is not None:
+        return _known(host, known, json=json)
+    assert pending is not None
     return finish(host, pending, json=json)
+
+
+def _known(host: embedded.LocalHost, row: RunRow, *, json: bool) -> int:
+    """The key was used before: tell how that run stands, and make none."""
+    if not row.state.terminal:
+        raise RunNotResumable(
+            f"run {row.uid} has the key {row.key!r} and has not ended", hint=f"weft runs watch {row.uid}"
+        )
+    say(f"run {row.uid} was made with the key {row.key!r} before")
+    return tell(host, row, json=json)

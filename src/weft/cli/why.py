@@ -45,7 +45,9 @@ def why(
             except NotFound:
                 pass  # A task that has no row yet can be asked about all the same.
         told = explain(opened.store, row.uid, key, now=time.time(), pools=opened.settings.pools)
-        failed = list(islice(work(opened.store, row.run, "state:failed"), _FAILED_SHOWN)) if key is None else []
+        failed = (
+            list(islice(work(opened.store, row.run, "state:failed"), _FAILED_SHOWN)) if key is None else []
+        )
     if json:
         emit({**msgspec.to_builtins(told), "failed": [each.key for each in failed]})
         return

@@ -15,10 +15,11 @@ The journal is not the cache: it is never shared between runs, and never expires
 
 import msgspec
 
-from weft.core.advance import forget_call, forget_journal, install_map, ready_call
 from weft.core.changes import Cause, MapExpanded, TaskRemade
 from weft.core.commands import Accepted, Item, Refused
 from weft.core.events import Called
+from weft.core.failing import forget_call, forget_journal
+from weft.core.maps import install_map, ready_call
 from weft.core.state import CODES, Flow, Map, Run, Task
 from weft.core.turn import Turn
 from weft.model.calls import MarkCall

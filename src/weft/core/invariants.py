@@ -125,8 +125,8 @@ class Check:
         if task.held:
             _broken("I5", f"it has no attempt and holds {task.held}", task)
         if task.state in TERMINAL:
-            if task.queued:
-                _broken("I10", f"it {task.state} and stands in a queue", task)
+            if task.queued or task.forgotten:
+                _broken("I10", f"it {task.state}, and stands in a queue or waits to be called again", task)
             return
         body = task.body
         if isinstance(body, Flow):
@@ -150,6 +150,8 @@ class Check:
                 exits += not ended
             elif task.daemon_up:
                 daemons += not ended
+                if scope.closing and not ended and task.cancelling is None:
+                    _broken("I3", "its group has ended, and nobody stops it", task)
             else:
                 work += not ended
             self._counts(scope, task)

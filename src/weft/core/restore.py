@@ -5,22 +5,15 @@ nodes, a map's progress from its items' rows, what is ready from both. Attempts 
 more are lost, and are tried again without counting against the task's retries.
 """
 
-from weft.core.advance import (
-    check_scope,
-    consider,
-    end_map,
-    end_run,
-    install_map,
-    install_scope,
-    note_outcome,
-    ready_call,
-)
 from weft.core.changes import Cause, RunAdded, RunChanged
 from weft.core.dispatch import hold, make_item, note_maxima
 from weft.core.events import RUN_ENDS, Restored
 from weft.core.flows import link, task_outputs
+from weft.core.maps import end_map, install_map, ready_call
 from weft.core.nodes import NodesByRow
 from weft.core.plan import limits_any
+from weft.core.run_end import end_run
+from weft.core.scopes import check_scope, consider, install_scope, note_outcome
 from weft.core.state import CODE, NEVER, Flow, Map, Run, Scope, Task
 from weft.core.turn import Turn, executor_of
 from weft.core.waits import resume_wait

@@ -13,17 +13,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from weft.core.advance import (
-    activate,
-    again,
-    cancel,
-    daemon_started,
-    end_flow,
-    expand,
-    fail,
-    forget_run,
-    propagate,
-)
+from weft.core.advance import activate, propagate
+from weft.core.cancelling import cancel
 from weft.core.changes import Cached, Cause, Change, RunChanged, Showed, Signalled
 from weft.core.commands import Command, Stop
 from weft.core.dispatch import dispatch, leave_queue, wake
@@ -45,8 +36,12 @@ from weft.core.events import (
     Submitted,
     Tick,
 )
+from weft.core.failing import again, end_flow, fail
 from weft.core.flows import called
+from weft.core.maps import expand
 from weft.core.restore import restore
+from weft.core.run_end import forget_run
+from weft.core.scopes import daemon_started
 from weft.core.state import Flow, Map, Run, Scope, State, Task
 from weft.core.turn import PAUSED, Turn
 from weft.core.waits import begin_wait, consume, satisfy, wait_due
@@ -132,7 +127,7 @@ def _cancel_run(turn: Turn, event: CancelRun) -> None:
 
 def _cancel_task(turn: Turn, event: CancelTask) -> None:
     task = turn.state.task(event.run, event.idx)
-    if task is not None:
+    if task is not None and not task.forgotten:
         cancel(turn, task, Cause.CANCELLED)
 
 
@@ -352,6 +347,7 @@ def _mark(turn: Turn, event: Mark) -> None:
         return
     if task.executor:
         turn.commands.append(Stop(task.executor, task.id))
+    task.forgotten = False  # The flow that calls it again gets this for an answer.
     turn.finish(task, event.state, Cause.MARKED, result=event.result)
 
 

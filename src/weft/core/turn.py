@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from weft.core.changes import Cause, Change, NodeAdded, TaskAdded, TaskChanged
-from weft.core.commands import Command
+from weft.core.commands import Command, Stop
 from weft.core.plan import limits_any
 from weft.core.state import FLOW, INLINE, Flow, Map, Run, Scope, State, Task
 from weft.core.transitions import TASK, check_task
@@ -146,6 +146,12 @@ class Turn:
                 used[key] -= slots
                 self.freed.append(key)
             task.held = ()
+
+    def stop(self, task: Task, cause: Cause) -> None:
+        """Ask the executor to stop a live attempt, once unless it is forced."""
+        if task.cancelling is None or task.run.force:
+            task.cancelling = cause
+            self.commands.append(Stop(task.executor, task.id))
 
     def enqueue(self, task: Task) -> None:
         """Put a task run, or a map with items to start, into its executor's ready queue."""

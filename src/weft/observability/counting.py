@@ -94,7 +94,7 @@ class RunCount:
             for state, number in line.states.items():
                 if number:
                     found[state] = found.get(state, 0) + number
-        return found
+        return {state: found[state] for state in TaskState if state in found}
 
     def seed(self, row: RunRow, tasks: Iterable[TaskRow]) -> None:
         """Begin with what a stored run has done already."""

@@ -404,7 +404,7 @@ class Driver:
         """The live attempt of the task run called ``key``."""
         return next(aid for aid, attempt in self.live.items() if attempt.key == key)
 
-    def keys(self) -> list[str]:
+    def running(self) -> list[str]:
         """The keys of live attempts, oldest first; flows with a body are left out."""
         return [attempt.key for aid, attempt in self.live.items() if aid not in self.bodies]
 

@@ -186,7 +186,7 @@ def test_cleared_items_obey_the_maps_limit() -> None:
     driver.submit(dag(task("m", map=spec)))
     driver.finish(lambda attempt: BOOM)
     again(driver, only_failed=True)
-    assert driver.keys() == ["m[0]", "m[1]"]
+    assert driver.running() == ["m[0]", "m[1]"]
     driver.finish()
     assert driver.run_state() is RunState.SUCCEEDED
 
@@ -200,7 +200,7 @@ def test_a_map_cleared_whole_expands_anew() -> None:
     driver.finish()
     again(driver, "a", downstream=True)
     driver.end("a", result=[1, 2, 3])
-    assert driver.keys() == ["m[0]", "m[1]", "m[2]"]
+    assert driver.running() == ["m[0]", "m[1]", "m[2]"]
     driver.finish()
     assert driver.result("m") is None
     assert [driver.row(f"m[{at}]").state for at in range(3)] == [TaskState.SUCCEEDED] * 3

@@ -11,9 +11,9 @@ the nodes of its graph. What a call of the dag means depends, as for a task, on 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack, cast, overload
+from typing import Any, ClassVar, ParamSpec, TypedDict, TypeVar, Unpack, cast, overload
 
 import msgspec
 
@@ -91,6 +91,8 @@ class Dag(Task[P, R]):
     Attributes:
         schedule, catchup, start, end, max_active_runs: For the service; see ``DagOptions``.
     """
+
+    known_options: ClassVar[Mapping[str, Any]] = {**TaskOptions.__annotations__, **DagOptions.__annotations__}
 
     def __init__(self, fn: Callable[P, R], options: TaskOptions, *, bound: tuple[Any, ...] = ()) -> None:
         _check_body(fn)

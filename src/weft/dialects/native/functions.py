@@ -1,7 +1,9 @@
 """What is known of a user's function: where it is found again, and which version of the code it is."""
 
+import functools
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable
 from hashlib import sha256
@@ -17,6 +19,7 @@ from weft.model.values import Result
 from weft.runtime import load
 
 _MARKS = count(1)
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def name_of(fn: Callable[..., Any]) -> str:
@@ -113,14 +116,26 @@ def code_version(fn: Callable[..., Any]) -> str:
     Comments, line numbers and names of files do not count. What it calls elsewhere does not either: give
     ``version=`` to a task whose helpers matter to its cache.
     """
+    parts = sha256()
+    _feed_function(fn, parts.update)
+    return parts.hexdigest()[:16]
+
+
+def _feed_function(fn: Any, update: Callable[[bytes], None]) -> None:
+    if isinstance(fn, functools.partial):
+        _feed_function(fn.func, update)
+        _feed_value((fn.args, fn.keywords), update)
+        return
     inner = inspect.unwrap(fn)
+    if not hasattr(inner, "__code__"):
+        inner = getattr(type(inner), "__call__", inner)  # noqa: B004 - its code is wanted, not an answer
     code = getattr(inner, "__code__", None)
     if code is None:
-        return ""
-    parts = sha256()
-    _feed(code, parts.update)
-    parts.update(repr(getattr(inner, "__defaults__", None)).encode())
-    return parts.hexdigest()[:16]
+        return
+    _feed(code, update)
+    _feed_value(getattr(inner, "__defaults__", None), update)
+    if getattr(inner, "__kwdefaults__", None):
+        _feed_value(inner.__kwdefaults__, update)
 
 
 def _feed(code: CodeType, update: Callable[[bytes], None]) -> None:
@@ -133,3 +148,8 @@ def _feed(code: CodeType, update: Callable[[bytes], None]) -> None:
             update(repr(sorted(map(repr, const))).encode())
         else:
             update(repr(const).encode())
+
+
+def _feed_value(value: Any, update: Callable[[bytes], None]) -> None:
+    # An address in a text differs from process to process.
+    update(_ADDRESS.sub("", repr(value)).encode())

@@ -1,6 +1,7 @@
 """The options of ``@task`` and ``@flow``, and how they become a node's policies."""
 
-from collections.abc import Callable, Sequence
+import difflib
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, TypedDict
 
@@ -54,7 +55,7 @@ class TaskOptions(TypedDict, total=False):
         pools: Names of pools, with the slots that are taken.
         concurrency: A key that one task run at a time holds, or ``Concurrency``.
         rate_limit: ``(key, count, period)``: so many starts in any period.
-        resources: What a try needs of a machine.
+        resources: What a try needs of a machine; threads and processes do not look at it.
         executor: Where it runs: ``thread`` or ``process``; the run's default otherwise.
         executor_options: For that executor.
         tags: For people.
@@ -73,7 +74,7 @@ class TaskOptions(TypedDict, total=False):
         short_circuit: Whether a false result skips all that comes after it in a ``@dag``, whatever its rule;
             ``"direct"``: only what comes directly after it.
         max_active: Items of its ``.map`` that may be live at once.
-        deadline: Seconds after the run's start past which it is late.
+        deadline: Seconds after the run's start past which it is late; nothing acts on it yet.
     """
 
     name: str
@@ -122,9 +123,26 @@ class TaskOptions(TypedDict, total=False):
     deadline: Duration
 
 
+def check_names(options: TaskOptions, known: Mapping[str, Any]) -> None:
+    """Refuse options that do not exist, which a type checker finds and Python itself does not."""
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else ""
+            raise InvalidPolicy(f"there is no option {name!r}", hint=hint)
+    priority: Any = options.get("priority", 0)
+    if not isinstance(priority, int) or isinstance(priority, bool):
+        raise InvalidPolicy(f"priority must be a whole number, and is {priority!r}")
+
+
+def deadline_of(options: TaskOptions) -> float | None:
+    """Seconds after the run's start past which it is late."""
+    return _positive(options, "deadline")
+
+
 def retry_of(options: TaskOptions) -> Retry | None:
     """The retry policy, if there is one."""
-    limit = options.get("retries", 0)
+    limit: Any = options.get("retries", 0)
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < -1:
         raise InvalidPolicy(f"retries must be a whole number from -1 up, and is {limit!r}")
     if limit == 0:
@@ -137,8 +155,12 @@ def retry_of(options: TaskOptions) -> Retry | None:
     else:
         delays = tuple(seconds(each, what="retry_delay") for each in delay)
         backoff = Backoff.LIST
+        if not delays:
+            raise InvalidPolicy("retry_delay is an empty list", hint="leave it out for no pause")
     if "retry_backoff" in options:
         backoff = Backoff.EXPONENTIAL
+        if options["retry_backoff"] <= 0:
+            raise InvalidPolicy(f"retry_backoff must be positive, and is {options['retry_backoff']}")
     jitter = options.get("retry_jitter", 0.0)
     if jitter < 0:
         raise InvalidPolicy(f"retry_jitter must not be negative, and is {jitter}")
@@ -150,8 +172,8 @@ def retry_of(options: TaskOptions) -> Retry | None:
         max_delay_s=_optional(options, "retry_max_delay"),
         delays_s=delays,
         jitter=jitter,
-        on=_names(options.get("retry_on")),
-        not_on=_names(options.get("retry_not_on")),
+        on=_names(options, "retry_on"),
+        not_on=_names(options, "retry_not_on"),
         exit_codes=tuple(options.get("retry_exit_codes", ())),
         max_duration_s=_optional(options, "retry_max_duration"),
     )
@@ -162,9 +184,9 @@ def timeout_of(options: TaskOptions) -> Timeout | None:
     if not options.keys() & {"timeout", "queued_timeout", "total_timeout"}:
         return None
     return Timeout(
-        execution_s=_optional(options, "timeout"),
-        queued_s=_optional(options, "queued_timeout"),
-        total_s=_optional(options, "total_timeout"),
+        execution_s=_positive(options, "timeout"),
+        queued_s=_positive(options, "queued_timeout"),
+        total_s=_positive(options, "total_timeout"),
     )
 
 
@@ -177,12 +199,15 @@ def cache_of(options: TaskOptions) -> Cache | None:
         return cache
     if cache not in (True, "inputs", "source"):
         raise InvalidPolicy(f"cache={cache!r} is not known", hint='use "inputs", "source", a Cache or False')
+    scope = options.get("cache_scope", "workflow")
+    if scope not in tuple(CacheScope):
+        raise InvalidPolicy(f"cache_scope={scope!r} is not known", hint='use "run", "workflow" or "global"')
     return Cache(
         inputs=cache != "source" and "cache_key" not in options,
         exclude=tuple(options.get("cache_exclude", ())),
         key=options.get("cache_key", ""),
         ttl_s=_optional(options, "cache_ttl"),
-        scope=CacheScope(options.get("cache_scope", "workflow")),
+        scope=CacheScope(scope),
         refresh=options.get("cache_refresh", False),
     )
 
@@ -203,9 +228,11 @@ def concurrency_of(options: TaskOptions) -> tuple[Concurrency, ...]:
     given = options.get("concurrency", ())
     if isinstance(given, str):
         return (Concurrency(given),)
-    if isinstance(given, Concurrency):
-        return (given,)
-    return tuple(given)
+    keys = (given,) if isinstance(given, Concurrency) else tuple(given)
+    for each in keys:
+        if each.limit < 1:
+            raise InvalidPolicy(f"concurrency {each.key!r}: the limit must be at least 1, not {each.limit}")
+    return keys
 
 
 def rate_limits_of(options: TaskOptions) -> tuple[RateLimit, ...]:
@@ -224,6 +251,9 @@ def resources_of(options: TaskOptions) -> Resources | None:
     given = options.get("resources")
     if given is None or isinstance(given, Resources):
         return given
+    for name, amount in given.items():
+        if amount < 0:
+            raise InvalidPolicy(f"resources: {name} must not be negative, and is {amount}")
     known = {name: given[name] for name in ("cpu", "memory_mb", "gpu") if name in given}
     custom = {name: amount for name, amount in given.items() if name not in known}
     return Resources(**known, custom=custom)
@@ -272,8 +302,17 @@ def _optional(options: TaskOptions, name: str) -> float | None:
     return None if given is None else seconds(given, what=name)
 
 
-def _names(given: type[BaseException] | Sequence[type[BaseException]] | None) -> tuple[str, ...]:
-    if given is None:
-        return ()
-    kinds = (given,) if isinstance(given, type) else tuple(given)
+def _positive(options: TaskOptions, name: str) -> float | None:
+    number = _optional(options, name)
+    if number == 0:
+        raise InvalidPolicy(f"{name} must be longer than 0", hint="leave it out for no limit")
+    return number
+
+
+def _names(options: TaskOptions, name: str) -> tuple[str, ...]:
+    given: Any = options.get(name, ())
+    kinds = (given,) if isinstance(given, type | str) else tuple(given)
+    for kind in kinds:
+        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+            raise InvalidPolicy(f"{name} takes exception classes, and {kind!r} is none")
     return tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)

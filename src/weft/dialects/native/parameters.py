@@ -7,8 +7,10 @@ passes as it is.
 
 import difflib
 import inspect
+import types
 import typing
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -87,10 +89,8 @@ class Parameters:
         wanted = self.types[name]
         if wanted is Any or wanted is None or type(value) is wanted:
             return value
-        if hasattr(wanted, "model_validate"):
-            return self._pydantic(name, wanted, value)
         try:
-            return msgspec.convert(value, wanted, strict=not isinstance(value, str))
+            return msgspec.convert(value, wanted, strict=not isinstance(value, str), dec_hook=_custom)
         except msgspec.ValidationError as exc:
             raise self._wrong(name, wanted, value, str(exc)) from exc
         except TypeError:
@@ -126,12 +126,6 @@ class Parameters:
         """The signature, for hints."""
         return f"it takes {self.name}{self.signature}"
 
-    def _pydantic(self, name: str, wanted: Any, value: Any) -> Any:
-        try:
-            return wanted.model_validate(value)
-        except ValueError as exc:
-            raise self._wrong(name, wanted, value, str(exc)) from exc
-
     def _wrong(self, name: str, wanted: Any, value: Any, why: str) -> WrongParameterType:
         shown = getattr(wanted, "__name__", str(wanted))
         return WrongParameterType(
@@ -141,12 +135,32 @@ class Parameters:
         )
 
 
+def _custom(wanted: Any, value: Any) -> Any:
+    """A value of a class that msgspec does not know; what it raises says why it does not fit."""
+    kind = typing.get_origin(wanted) or wanted
+    if isinstance(value, kind):
+        return value
+    if hasattr(kind, "model_validate"):
+        return kind.model_validate(value)
+    if issubclass(kind, PurePath) and isinstance(value, str):
+        return kind(value)
+    raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
+
+
 def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(fn, include_extras=True)
     except Exception:
-        plain = getattr(fn, "__annotations__", {})
-        return {name: hint for name, hint in plain.items() if not isinstance(hint, str)}
+        pass  # One of them names what is not there: the others still count.
+    found: dict[str, Any] = {}
+    names = getattr(inspect.unwrap(fn), "__globals__", {})
+    for name, hint in getattr(fn, "__annotations__", {}).items():
+        alone = types.SimpleNamespace(__annotations__={name: hint})
+        try:
+            found |= typing.get_type_hints(alone, names, include_extras=True)
+        except Exception:
+            continue
+    return found
 
 
 def _where(fn: Callable[..., Any]) -> str:

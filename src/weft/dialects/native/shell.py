@@ -1,6 +1,7 @@
 """``shell``: a command line as a task."""
 
 import textwrap
+from hashlib import sha256
 from typing import Any, Unpack
 
 from weft.dialects.native.options import TaskOptions
@@ -43,7 +44,9 @@ def shell(
     """
     text = textwrap.dedent(script).strip()
     options.setdefault("name", text.split()[0].rpartition("/")[2] if text else "shell")
-    return ShellTask(ShellCall(text, env or {}, cwd, interpreter), options)
+    given = repr((text, sorted((env or {}).items()), cwd, interpreter))
+    version = options.get("version") or sha256(given.encode()).hexdigest()[:16]
+    return ShellTask(ShellCall(text, env or {}, cwd, interpreter, version), options)
 
 
 def _keywords(**inputs: Any) -> str:

@@ -13,9 +13,9 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from itertools import product
-from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack, cast, overload
+from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar, Unpack, cast, overload
 
 from weft.artifacts.items import pack_items
 from weft.core.turn import digest_of
@@ -27,7 +27,9 @@ from weft.dialects.native.options import (
     TaskOptions,
     branch_of,
     cache_of,
+    check_names,
     concurrency_of,
+    deadline_of,
     hooks_of,
     map_of,
     placement_of,
@@ -64,6 +66,7 @@ class Task(Generic[P, R]):
     """
 
     is_flow = False
+    known_options: ClassVar[Mapping[str, Any]] = TaskOptions.__annotations__
 
     def __init__(self, fn: Callable[P, R], options: TaskOptions, *, bound: tuple[Any, ...] = ()) -> None:
         self._wrapped: type | None = None
@@ -218,7 +221,9 @@ class Task(Generic[P, R]):
 
     def _read_policies(self) -> dict[str, Any]:
         options = self.options
+        check_names(options, self.known_options)
         return {
+            "deadline_s": deadline_of(options),
             "retry": retry_of(options),
             "timeout": timeout_of(options),
             "cache": cache_of(options),

@@ -99,7 +99,7 @@ def test_event_that_does_not_come(weft: Weft) -> None:
 
     @flow
     def main() -> Any:
-        with pytest.raises(TaskTimeout, match="no event 'never' came within 0.02 s"):
+        with pytest.raises(TaskTimeout, match=r"no event 'never' came within 0\.02 s"):
             w.wait_for_event("never", timeout=0.02)
         return w.wait_for_event("never", timeout=0.02, optional=True)
 

@@ -362,7 +362,7 @@ def test_parameters_are_converted(weft: Weft) -> None:
         mode: Literal["fast", "slow"] = "fast",
         pause: timedelta = timedelta(hours=1),
         numbers: list[float] | None = None,
-        anything=None,  # type: ignore[no-untyped-def]  # noqa: ANN001
+        anything=None,  # type: ignore[no-untyped-def]
     ) -> list[Any]:
         return [day, window, options.level, options.name, mode, pause, numbers, anything]
 
@@ -419,7 +419,7 @@ def test_variadic_parameters_are_refused(weft: Weft) -> None:
 
     with pytest.raises(InvalidWorkflow, match=r"\*numbers") as caught:
         main(1)
-    assert "test_flow.py:" in caught.value.where
+    assert "test_native_flow.py:" in caught.value.where
 
 
 def test_parameters_have_a_schema(weft: Weft) -> None:
@@ -535,7 +535,7 @@ main()
 
 
 def test_script_with_a_coded_error(tmp_path: Path) -> None:
-    """A coded error that ends a script is shown with its hint and without a traceback, and gives its exit code."""
+    """A coded error that ends a script is shown with its hint and without a traceback."""
     text = """
 from weft import flow
 @flow

@@ -9,7 +9,14 @@ import pytest
 
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.blobs import MemoryBlobs
-from weft.dialects.native.functions import by_name, code_version, name_of, needs_payload, place_of, python_call
+from weft.dialects.native.functions import (
+    by_name,
+    code_version,
+    name_of,
+    needs_payload,
+    place_of,
+    python_call,
+)
 from weft.runtime import load
 
 

@@ -6,7 +6,6 @@ import pytest
 from embedded_weft import Said, Weft
 
 from weft import flow, shell, task
-from weft.model.errors import TaskFailed
 from weft.model.states import TaskState
 
 
@@ -30,13 +29,13 @@ def test_arguments_are_quoted(weft: Weft) -> None:
 
     @task
     def nasty() -> str:
-        return "a'b; rm -rf $HOME `id` \"c\""
+        return 'a\'b; rm -rf $HOME `id` "c"'
 
     @flow
     def main() -> list[str]:
         return [say(text="two words"), say(text=nasty.submit())]
 
-    assert main() == ["two words", "a'b; rm -rf $HOME `id` \"c\""]
+    assert main() == ["two words", 'a\'b; rm -rf $HOME `id` "c"']
 
 
 def test_map_over_a_command(weft: Weft) -> None:
@@ -59,8 +58,9 @@ def test_exit_codes(weft: Weft, said: Said) -> None:
     @flow
     def main() -> None:
         retried()
-        with pytest.raises(TaskFailed, match="3"):
+        with pytest.raises(Exception, match="exit code 3: before") as caught:
             failing()
+        assert getattr(caught.value, "exit_code", None) == 3
 
     main()
     assert weft.task("retried-0").attempt == 3
@@ -118,3 +118,23 @@ def test_timeout_kills_the_command(weft: Weft, said: Said) -> None:
     assert main() == "TaskTimeout"
     weft.close()
     assert said.lines == []
+
+
+def test_cache_of_a_command(weft: Weft, said: Said) -> None:
+    """A cached command runs again when its text, its environment or its arguments change."""
+
+    def call(script: str, word: str, **env: str) -> str:
+        say = shell(f"echo ran >> {said.path}; {script}", name="say", env=env, cache="inputs")
+
+        @flow(name="main")
+        def main() -> str:
+            return say(word=word)
+
+        return main()
+
+    assert call("echo {word}", "a") == call("echo {word}", "a") == "a"
+    assert len(said.lines) == 1
+    assert call("echo {word}{word}", "a") == "aa"
+    assert call("echo {word}", "b") == "b"
+    assert call("echo {word}", "a", OTHER="1") == "a"
+    assert len(said.lines) == 4

@@ -99,7 +99,11 @@ def test_retry(options: dict[str, Any], retry: Retry | None) -> None:
             (Concurrency("a"), Concurrency("b")),
         ),
         ({"rate_limit": ("api", 5, "1m")}, "rate_limits", (RateLimit("api", 5, 60.0),)),
-        ({"resources": {"cpu": 2, "gpu": 1, "fpga": 3}}, "resources", Resources(cpu=2, gpu=1, custom={"fpga": 3})),
+        (
+            {"resources": {"cpu": 2, "gpu": 1, "fpga": 3}},
+            "resources",
+            Resources(cpu=2, gpu=1, custom={"fpga": 3}),
+        ),
         ({"resources": Resources(memory_mb=10)}, "resources", Resources(memory_mb=10)),
         (
             {"executor": "process", "executor_options": {"a": 1}},

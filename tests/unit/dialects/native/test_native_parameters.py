@@ -64,7 +64,7 @@ def test_bind_fills_in_defaults_in_order() -> None:
 def test_convert(hint: Any, given: Any, expected: Any) -> None:
     """Values become what the annotation says, and stay what they are if they are that already."""
 
-    def fn(value): ...  # type: ignore[no-untyped-def]  # noqa: ANN001
+    def fn(value): ...  # type: ignore[no-untyped-def]
 
     fn.__annotations__["value"] = hint
     found = of(fn).convert("value", given)
@@ -90,7 +90,7 @@ def test_convert(hint: Any, given: Any, expected: Any) -> None:
 def test_wrong_values(hint: Any, given: Any) -> None:
     """What does not fit is refused with the parameter's name and the reason."""
 
-    def fn(value): ...  # type: ignore[no-untyped-def]  # noqa: ANN001
+    def fn(value): ...  # type: ignore[no-untyped-def]
 
     fn.__annotations__["value"] = hint
     with pytest.raises(WrongParameterType, match="flow: 'value' must be") as caught:
@@ -131,7 +131,7 @@ def test_class_that_nobody_knows_is_checked_by_type() -> None:
 def test_parse(hint: Any, text: str, expected: Any) -> None:
     """A text of the command line is read as JSON where the type is not text."""
 
-    def fn(value): ...  # type: ignore[no-untyped-def]  # noqa: ANN001
+    def fn(value): ...  # type: ignore[no-untyped-def]
 
     fn.__annotations__["value"] = hint
     assert of(fn).parse("value", text) == expected
@@ -144,7 +144,7 @@ def test_pydantic_models() -> None:
     class Options(pydantic.BaseModel):  # type: ignore[misc, name-defined]
         level: int
 
-    def fn(options): ...  # type: ignore[no-untyped-def]  # noqa: ANN001
+    def fn(options): ...  # type: ignore[no-untyped-def]
 
     fn.__annotations__["options"] = Options
     parameters = of(fn)
@@ -162,7 +162,7 @@ def test_optional_pydantic_models() -> None:
     class Options(pydantic.BaseModel):  # type: ignore[misc, name-defined]
         level: int
 
-    def fn(one, many): ...  # type: ignore[no-untyped-def]  # noqa: ANN001
+    def fn(one, many): ...  # type: ignore[no-untyped-def]
 
     fn.__annotations__.update(one=Options | None, many=list[Options])
     parameters = of(fn)
@@ -178,7 +178,7 @@ def test_hints_that_cannot_be_resolved_count_as_none() -> None:
 
     def fn(x: "Nowhere", y: int) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
-    assert of(fn).bind(("a", "b"), {})["x"] == "a"
+    assert of(fn).bind(("a", "3"), {}) == {"x": "a", "y": 3}
 
 
 def test_messages() -> None:
