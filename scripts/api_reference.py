@@ -43,6 +43,8 @@ HIDDEN = {
     "values",
 }
 
+POLICIES: dict[str, Any] = {"Cache": Cache, "Concurrency": Concurrency, "Resources": Resources}
+
 # Every name of weft.__all__ has its place here; a name without one is an error of ``render_api``.
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Workflows": (
@@ -78,6 +80,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Data only: there is no scheduler yet, so a schedule is kept and not acted on.",
         ("cron", "every", "Cron", "Every"),
     ),
+    "Policies": ("What some options take.", tuple(POLICIES)),
     "Inside a task": ("", ("current", "Context", "Skip", "Fail")),
     "Errors": ("All of them, by code: [errors](errors.md).", ("WeftError", "TaskFailed")),
 }
@@ -171,13 +174,11 @@ def render_api() -> str:
         parts.append(f"## {head}")
         if text:
             parts.append(text)
-        parts += [entry(name) for name in names]
+        parts += [struct(POLICIES[name]) if name in POLICIES else entry(name) for name in names]
         if head == "Workflows":
             parts += options("TaskOptions", TaskOptions, "Options of `@task`, `@flow` and `shell`.")
             parts += options("DagOptions", DagOptions, "Options of `@dag`.")
             parts.append(durations())
-            parts.append("### Policies\n\nWhat some options take, from `weft.model.policies`.")
-            parts += [struct(each) for each in (Cache, Concurrency, Resources)]
         if head == "Shaping a dag":
             rules = "\n".join(f"- `{each.value}`" for each in TriggerRule)
             parts.append(f"### Trigger rules\n\nWhat `Symbol.rule` takes:\n\n{rules}")

@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from weft.dialects.native.task import task as task
     from weft.model.errors import TaskFailed as TaskFailed
     from weft.model.errors import WeftError as WeftError
+    from weft.model.policies import Cache as Cache
+    from weft.model.policies import Concurrency as Concurrency
+    from weft.model.policies import Resources as Resources
     from weft.runtime.context import Context as Context
     from weft.runtime.context import current as current
     from weft.runtime.signals import Fail as Fail
@@ -87,6 +90,7 @@ _PLACES = {
     ),
     "weft.dialects.native.task": ("Flow", "Task", "flow", "task"),
     "weft.model.errors": ("TaskFailed", "WeftError"),
+    "weft.model.policies": ("Cache", "Concurrency", "Resources"),
     "weft.runtime.context": ("Context", "current"),
     "weft.runtime.signals": ("Fail", "Skip"),
 }

@@ -6,6 +6,7 @@ It joins what may not know each other: the store, the executors, the engine and 
 
 import atexit
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -40,6 +41,10 @@ from weft.store.protocol import Store
 
 PROGRESS_SEED = 10_000
 """Task runs of a resumed run that its display is told of; more would keep the run waiting."""
+
+
+PRUNED_AT_ONCE = 100
+"""Old runs that one process forgets as it ends."""
 
 
 class LocalHost:
@@ -218,7 +223,19 @@ class LocalHost:
         self._closed = True
         self.engine.close(grace_s=2.0)
         self.thread.capture.uninstall()
+        if self.settings.keep_days > 0 and self.engine.halted is None:
+            self._prune()
         self.store.close()
+
+    def _prune(self) -> None:
+        """Forget runs that ended long ago, and their logs; a few at a time, so that no exit takes long."""
+        ended_before = self.engine.clock.now() - self.settings.keep_days * 86_400
+        try:
+            pruned = self.store.prune(ended_before=ended_before, limit=PRUNED_AT_ONCE)
+        except WeftError:
+            return  # A full or busy store is no reason to end badly: the next process tries again.
+        for uid in pruned:
+            shutil.rmtree(self.settings.home_path / "logs" / uid, ignore_errors=True)
 
     # --- carrying out -------------------------------------------------------------------------------------
 

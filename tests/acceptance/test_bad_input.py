@@ -19,6 +19,7 @@ from weft.model.errors import (
     NotSerializable,
     RunNotResumable,
     StoreFull,
+    TaskFailed,
     TaskLost,
     TaskTimeout,
 )
@@ -175,12 +176,8 @@ def test_sys_exit_is_a_failure(weft: Weft) -> None:
 
     @flow
     def main() -> int | None:
-        error = None
-        try:
-            leaves.submit().result()
-        except BaseException as exc:
-            error = exc
-        assert error is not None
+        with pytest.raises(TaskFailed, match="SystemExit"):
+            leaves()
         row = weft.task("leaves-0")
         assert row.error is not None
         return row.error.exit_code

@@ -8,6 +8,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import threading
 import time
 from datetime import date, datetime
 from pathlib import Path
@@ -492,3 +493,39 @@ def test_resume_waits_for_no_lease_of_the_dead(weft: Weft, said: Said) -> None:
     began = time.monotonic()
     assert weft.value() == [1, 2, 3]
     assert time.monotonic() - began < 60
+
+
+@task
+def slow(said: Said, x: int) -> int:
+    said.say(f"slow {x}")
+    time.sleep(0.05)
+    return x
+
+
+@flow
+def closed_under(said: Said) -> int:
+    return sum(slow.map([said] * 20, range(20)).result())
+
+
+@pytest.mark.parametrize("executor", ["thread", "process"])
+def test_closing_lets_go_of_a_run(weft: Weft, said: Said, executor: str) -> None:
+    """A host that is closed under a running flow leaves the run to whoever resumes it: nothing is cancelled."""
+    weft.open(executor=executor, threads=2)
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            closed_under(said)
+        except BaseException as exc:
+            errors.append(exc)
+
+    runner = threading.Thread(target=run)
+    runner.start()
+    while len(said.lines) < 5:
+        time.sleep(0.002)
+    weft.close()
+    runner.join(20)
+    assert not runner.is_alive(), "whoever waits for the run is told"
+    assert not weft.run().state.terminal
+    assert TaskState.CANCELLED not in weft.states().values()
+    assert weft.value() == sum(range(20))

@@ -51,6 +51,7 @@ def end_map(turn: Turn, owner: Task, body: Map) -> None:
     """End a map whose items have."""
     if owner.state in TERMINAL:
         return
+    body.queued = False
     spec = owner.node.map
     assert spec is not None
     if body.dependents:

@@ -1,4 +1,4 @@
-"""An executor that is built when its first attempt comes, so that a script which never uses it never loads it."""
+"""An executor that is built when its first attempt comes: a script that never uses it never loads it."""
 
 import threading
 from collections.abc import Callable, Iterable, Sequence

@@ -29,9 +29,8 @@ class Retry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         on: Qualified exception names that are retried (any class of the exception's MRO matches); empty: all.
         not_on: Qualified exception names that are never retried.
         exit_codes: Exit codes that are retried; empty: all.
-        on_lost: Whether a lost attempt (its worker died) uses the same limit. Lost attempts are always
-            retried at least up to ``lost_limit``, because the task is not to blame.
-        lost_limit: Lost attempts that are tried again whatever ``limit`` says.
+        lost_limit: Lost attempts (the worker died) that are tried again whatever ``limit`` says, because the
+            task is not to blame.
         condition: An expression of the dialect, evaluated by the runtime beside the failure, whose verdict
             comes with the outcome.
         max_duration_s: No new attempt starts later than this after the first one started.

@@ -250,10 +250,18 @@ class Frame:
             self.wait(pending)
             self.check(pending)
             settled = pending.settled
-            if settled is not None and settled.state is TaskState.FAILED and failure is None:
+            if settled is None or settled.state is not TaskState.FAILED or failure is not None:
+                continue
+            if not pending.seen or _unseen(pending):
                 failure = settled.error
         self.open.clear()
         return failure
+
+
+def _unseen(pending: Pending) -> bool:
+    """Whether an item of a map failed that nobody looked at."""
+    failed = (TaskState.FAILED, TaskState.UPSTREAM_FAILED)
+    return any(item.state in failed and at not in pending.seen for at, item in pending.items.items())
 
 
 _GUARD = 'finish old runs with the old code, or guard the change with patch("id")'

@@ -42,6 +42,7 @@ class Pending:
         of_run: Whether it is about a whole run: then it settles once the root's hooks have ended too.
         ending: How the root of such a run ended, while its hooks go on.
         items: How each item of a map ended.
+        seen: Items that somebody looked at one by one.
         replayed: Whether the journal had it already.
         more: Whether the journal has another call after it.
         refused: Why it was not accepted.
@@ -67,6 +68,7 @@ class Pending:
         "refused",
         "replayed",
         "run",
+        "seen",
         "settled",
         "uid",
     )
@@ -87,6 +89,7 @@ class Pending:
         self.count = 0
         self.eager = False
         self.items: dict[int, Settled] = {}
+        self.seen: set[int] = set()
         self.refused: ErrorInfo | None = None
         self.halted: WeftError | None = None
         self._carry_out = carry_out

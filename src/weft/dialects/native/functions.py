@@ -50,6 +50,14 @@ def needs_payload(fn: Callable[..., Any]) -> bool:
     return module == "__main__" and script_of(module) is None
 
 
+class Conditional:
+    """A function with its retry condition, for a process that cannot import the task that has both."""
+
+    def __init__(self, fn: Callable[..., Any], condition: Callable[[BaseException], bool]) -> None:
+        self.fn = fn
+        self.retry_if = condition
+
+
 def payload_of(fn: Callable[..., Any], artifacts: Artifacts, found: Any) -> Result:
     """What leads to a function that has no name, as ``found``: its pickle, which other processes open too.
 
@@ -57,8 +65,9 @@ def payload_of(fn: Callable[..., Any], artifacts: Artifacts, found: Any) -> Resu
     two empty lists, are told apart.
     """
     mark = f"{os.getpid()}.{next(_MARKS)}".encode()
+    condition = getattr(found, "condition", None)
     try:
-        data: bytes = cloudpickle.dumps(fn)
+        data: bytes = cloudpickle.dumps(fn if condition is None else Conditional(fn, condition))
     except Exception:
         return Result(load.LOCAL, mark, None, len(mark))
     payload = artifacts.store("pickle", data)

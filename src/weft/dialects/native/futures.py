@@ -115,7 +115,12 @@ class Future(Generic[T]):
         return settled
 
     def _seen(self) -> None:
-        self._frame.open.pop(self._pending.idx, None)
+        pending = self._pending
+        if self._index >= 0:
+            pending.seen.add(self._index)
+            if len(pending.seen) < pending.count:
+                return
+        self._frame.open.pop(pending.idx, None)
 
     def _open(self) -> Any:
         self._seen()
@@ -212,7 +217,7 @@ def failure(state: TaskState, error: ErrorInfo | None, name: str, artifacts: Art
     """The exception for a task run that ended without a value."""
     if error is not None and error.pickled is not None:
         original = _original(error.pickled, artifacts)
-        if original is not None:
+        if isinstance(original, Exception):
             original.add_note(f"raised in task {name}")
             if error.traceback:
                 original.add_note(error.traceback)
@@ -224,7 +229,9 @@ def failure(state: TaskState, error: ErrorInfo | None, name: str, artifacts: Art
     what = f"task {name} {state.value.replace('_', ' ')}"
     if error is not None and error.type and not error.code:
         message = f"{error.type}: {message}"
-    return kind(f"{what}: {message}" if message else what, where=name, error=error)
+    failed = kind(f"{what}: {message}" if message else what, where=name, error=error)
+    failed.__cause__ = original
+    return failed
 
 
 def _original(pickled: bytes, artifacts: Artifacts) -> BaseException | None:

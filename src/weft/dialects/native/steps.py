@@ -136,7 +136,7 @@ def patch(name: str) -> bool:
     frame = _flow("patch")
     node, digest = _node("patch", MarkCall("patch"))
     # An explicit key takes no place in the journal, so that old journals stay as they were.
-    return bool(_settled(frame, frame.patch(node, digest, f"patch:{name}", _encode(frame, True))))
+    return bool(_settled(frame, frame.patch(node, digest, f"patch:{name}", _encode(frame, True)), "patch"))
 
 
 def _frame() -> Frame | None:
@@ -166,20 +166,20 @@ def _wait(name: str, wait: Wait) -> Any:
     frame = _flow(name)
     pending = frame.call(node, digest, name, fingerprint="", inputs={})
     frame.wait(pending)
-    return _settled(frame, pending)
+    return _settled(frame, pending, name)
 
 
 def _recorded(frame: Frame, name: str, make: Callable[[], Any]) -> Any:
     node, digest = _node(name, MarkCall(name))
     pending = frame.call(node, digest, name, fingerprint="", inputs={}, result=_encode(frame, make()))
     frame.wait(pending)
-    return _settled(frame, pending)
+    return _settled(frame, pending, name)
 
 
 def _encode(frame: Frame, value: Any) -> Result:
     return NONE if value is None else frame.host.artifacts.dumps(value)
 
 
-def _settled(frame: Frame, pending: Any) -> Any:
+def _settled(frame: Frame, pending: Any, name: str) -> Any:
     frame.check(pending)
-    return value_of(pending.settled, frame, "step")
+    return value_of(pending.settled, frame, name)

@@ -63,6 +63,7 @@ class Task(Generic[P, R]):
         fn: The function itself.
         name: The task's name.
         options: As they were given.
+        condition: Decides whether a failure is tried again; see ``retry_when``.
     """
 
     is_flow = False
@@ -80,7 +81,7 @@ class Task(Generic[P, R]):
         self._alias = False
         self._signature: inspect.Signature | None = None
         self._fits: tuple[Any, ...] | None = None
-        self._condition: Callable[[BaseException], bool] | None = None
+        self.condition: Callable[[BaseException], bool] | None = None
         self._is_async = _is_async(fn)
         self._configure(options)
         functools.update_wrapper(self, fn, updated=())
@@ -195,11 +196,11 @@ class Task(Generic[P, R]):
 
         The runner asks this beside the failure.
         """
-        return None if self._condition is None else bool(self._condition(error))
+        return None if self.condition is None else bool(self.condition(error))
 
     def retry_when(self, condition: Callable[[BaseException], bool]) -> Callable[[BaseException], bool]:
         """Decorate the function that decides, for each failure, whether to try again."""
-        self._condition = condition
+        self.condition = condition
         return condition
 
     # --- what it is in a graph ----------------------------------------------------------------------------
@@ -431,7 +432,7 @@ class Task(Generic[P, R]):
         )
         node = _with_inputs(self.node(engine), {ARGS: Param("arguments")})
         graph = Graph(workflow=self.name, root=node, params=(Parameter("arguments", required=True),))
-        return RunRequest(graph, {"arguments": data}, inline=True)
+        return RunRequest(graph, {"arguments": data}, inline=self._inlines() and engine.executor == "thread")
 
     # --- in a dag -----------------------------------------------------------------------------------------
 
@@ -507,7 +508,7 @@ class Flow(Task[P, R]):
         bound = self.parameters.bind((*self._bound, *args), kwargs)
         dumps = engine.artifacts.dumps
         params = {name: dumps(value, what=f"parameter {name!r}") for name, value in bound.items()}
-        return RunRequest(self.graph(engine), params, inline=True)
+        return RunRequest(self.graph(engine), params, inline=self._inlines())
 
     def _request(self, engine: Host, args: Any, kwargs: Any) -> RunRequest:
         return self.request(engine, args, kwargs)

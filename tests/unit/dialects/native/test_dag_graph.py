@@ -190,7 +190,8 @@ def test_flow_and_shell_task_are_nodes() -> None:
     found = nodes(etl.graph())
     assert isinstance(found["inner"].call, PythonCall)
     assert found["inner"].call.flow
-    assert found["echo"].call == ShellCall("echo {word}")
+    assert isinstance(found["echo"].call, ShellCall)
+    assert found["echo"].call.script == "echo {word}"
     assert refs(found["echo"]) == (Output("inner"),)
 
 

@@ -361,6 +361,17 @@ def test_looking_at_the_items_is_enough(weft: Weft) -> None:
     assert main() == 1
 
 
+def test_looking_at_one_item_is_not_enough(weft: Weft) -> None:
+    """A failed item that nobody looked at fails the flow, although another one was looked at."""
+
+    @flow
+    def main() -> int:
+        return odd_fails.map([2, 1])[0].result()
+
+    with pytest.raises(TaskFailed, match="1 is odd"):
+        main()
+
+
 def test_items_are_retried(weft: Weft) -> None:
     """Each item of a map has its own tries."""
     seen: dict[int, int] = {}

@@ -123,8 +123,10 @@ def test_retry_on_and_not_on(weft: Weft) -> None:
     assert tries == [3, 1, 3, 1]
 
 
-def test_retry_when_decides(weft: Weft) -> None:
-    """A condition beside the task decides for each failure."""
+@pytest.mark.parametrize("executor", ["thread", "process"])
+def test_retry_when_decides(weft: Weft, executor: str) -> None:
+    """A condition beside the task decides for each failure, wherever it runs."""
+    weft.open(executor=executor)
 
     @task(retries=5)
     def picky(codes: list[int]) -> None:
@@ -134,9 +136,13 @@ def test_retry_when_decides(weft: Weft) -> None:
     def temporary(error: BaseException) -> bool:
         return isinstance(error, Custom) and error.number == 503
 
-    with pytest.raises(Custom, match="404"):
+    @flow
+    def main() -> None:
         picky([503, 503, 404, 503])
-    assert weft.host.store.task(weft.run().run, 0).attempt == 3
+
+    with pytest.raises(Custom, match="404"):
+        main()
+    assert _tries(weft, "picky-0") == 3
 
 
 def test_retry_max_duration(weft: Weft) -> None:

@@ -424,8 +424,9 @@ def test_skip_and_fail_signals(weft: Weft) -> None:
             skipped.result()
         with pytest.raises(TaskSkipped):
             reader.result()
-        with pytest.raises(BaseException, match="hopeless"):
+        with pytest.raises(TaskFailed, match="hopeless") as caught:
             gives_up()
+        assert isinstance(caught.value.__cause__, Fail)
         return [str(skipped.state), str(reader.state)]
 
     assert main() == ["skipped", "skipped"]
