@@ -18,6 +18,7 @@ from weft.core.changes import (
     Signalled,
     TaskAdded,
     TaskChanged,
+    TaskRemade,
 )
 from weft.core.fold import Folded, fold
 from weft.model.attempts import Published
@@ -221,6 +222,12 @@ def _new_tasks(draw: st.DrawFn, run: int, idx: int) -> TaskAdded:
     )
 
 
+def _remakes(run: int, idx: int) -> st.SearchStrategy[TaskRemade]:
+    """A call that is made again."""
+    places = st.integers(-1, 3)
+    return st.builds(TaskRemade, st.just(run), st.just(idx), _text, _times, _text, places, _text, _inputs)
+
+
 @st.composite
 def _records(draw: st.DrawFn, run: int) -> Change:
     """A change whose latest of an identity counts."""
@@ -271,7 +278,8 @@ def _draw_change(draw: st.DrawFn, known: dict[int, set[int]]) -> Change:
     kind = draw(st.integers(0, 5))
     tasks = known[run]
     if kind <= 3 and tasks:
-        return draw(_task_changes(run, draw(st.sampled_from(sorted(tasks)))))
+        idx = draw(st.sampled_from(sorted(tasks)))
+        return draw(_remakes(run, idx) if draw(st.integers(0, 9)) == 0 else _task_changes(run, idx))
     if kind <= 4:
         idx = draw(st.integers(0, 9))
         if idx not in tasks:

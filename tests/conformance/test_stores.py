@@ -394,6 +394,8 @@ def test_tasks_are_listed_by_index_in_pages(store: Store, engine: Engine) -> Non
     assert store.counts(1) == {TaskState.PENDING: 4, TaskState.QUEUED: 1}
     assert store.counts(2) == {}
     assert store.task_by_key(1, "load[9]").idx == 9
+    engine.commit(task_added(1, 20, key="load[9]"))
+    assert store.task_by_key(1, "load[9]").idx == 20
     for ask in (lambda: store.task(1, 2), lambda: store.task_by_key(1, "x"), lambda: store.task(2, 0)):
         with pytest.raises(NotFound):
             ask()

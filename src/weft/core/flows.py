@@ -64,7 +64,7 @@ def called(turn: Turn, event: Called) -> None:
                 event,
                 "W1400",
                 "weft.NonDeterminism",
-                f"call {event.ordinal + 1} of {parent.key} was {recorded.key.rpartition('/')[2]!r} "
+                f"call {event.ordinal + 1} of {parent.key} was {recorded.key[len(prefix_of_calls(parent)) :]!r} "
                 f"when it was recorded, and is {event.key!r} now",
             )
             return
@@ -80,8 +80,7 @@ def _refuse(turn: Turn, event: Called, code: str, kind: str, message: str) -> No
 
 def _accept(turn: Turn, run: Run, parent: Task, flow: Flow, event: Called) -> None:
     node = event.node
-    prefix = "" if parent.kind == "root" else f"{parent.key}/"
-    task = Task(run, run.next_idx, prefix + event.key, node, "call", parent)
+    task = Task(run, run.next_idx, prefix_of_calls(parent) + event.key, node, "call", parent)
     run.next_idx += 1
     task.ordinal = event.ordinal
     task.fingerprint = event.fingerprint
@@ -100,6 +99,11 @@ def _accept(turn: Turn, run: Run, parent: Task, flow: Flow, event: Called) -> No
         link(task)
         if task.unmet == 0:
             ready_call(turn, task)
+
+
+def prefix_of_calls(flow: Task) -> str:
+    """How the keys of a flow's calls begin; the rest is the call's own key, which may be any text."""
+    return "" if flow.kind == "root" else f"{flow.key}/"
 
 
 def _place(flow: Flow, task: Task) -> None:

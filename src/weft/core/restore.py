@@ -8,7 +8,7 @@ more are lost, and are tried again without counting against the task's retries.
 from weft.core.changes import Cause, RunAdded, RunChanged
 from weft.core.dispatch import hold, make_item, note_maxima
 from weft.core.events import RUN_ENDS, Restored
-from weft.core.flows import link, task_outputs
+from weft.core.flows import link, prefix_of_calls, task_outputs
 from weft.core.maps import end_map, install_map, ready_call
 from weft.core.nodes import NodesByRow
 from weft.core.plan import limits_any
@@ -216,6 +216,7 @@ class Restoration:
 
     def _calls(self, task: Task) -> list[Task]:
         flow = task.body = Flow()
+        begin = len(prefix_of_calls(task))
         made: list[Task] = []
         for row in sorted(self.rows.get(task.idx, ()), key=lambda each: each.idx):
             node = self.run.node_refs[row.node]
@@ -226,7 +227,7 @@ class Restoration:
             call.inputs = row.inputs
             self._apply(call, row)
             self.run.tasks[call.idx] = call
-            flow.calls[call.key.rpartition("/")[2]] = call
+            flow.calls[call.key[begin:]] = call
             if call.state not in TERMINAL:
                 flow.open += 1
             made.append(call)

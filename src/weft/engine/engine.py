@@ -38,7 +38,7 @@ from weft.engine.requests import event_of
 from weft.engine.watchers import Watchers
 from weft.executors.protocol import Executor
 from weft.model.attempts import Attempt, Ended, Report
-from weft.model.errors import CommitUnknown, ErrorInfo, NotFound, StaleOwner, StoreBusy, WeftError
+from weft.model.errors import CommitUnknown, ErrorInfo, NotFound, RunPaused, StaleOwner, StoreBusy, WeftError
 from weft.model.graph import Graph
 from weft.model.ids import ulid
 from weft.model.states import RUN_TERMINAL, TERMINAL, TaskState
@@ -121,6 +121,7 @@ class Engine:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._leaving = False
         self._listeners: list[Listener] = []
         self._capacities: dict[str, int] = {}
         self._graphs: set[str] = set()
@@ -161,17 +162,23 @@ class Engine:
         self._thread.start()
 
     def close(self, *, grace_s: float = 5.0) -> None:
-        """Stop the executors, let go of the runs, and stop turning. Open runs can be resumed by anyone."""
+        """Stop the executors, let go of the runs, and stop turning. Open runs can be resumed by anyone.
+
+        What ends within the grace is recorded; the rest is left as it is, for whoever goes on with the run.
+        """
         if self._closing:
             return
+        self._leaving = True
         for executor in self.executors.values():
             executor.close(grace_s=grace_s)
         self.pump()
         self._closing = True
+        healthy = self.halted is None
+        self._halt(self.halted or RunPaused("the engine was closed", hint="weft runs resume goes on"))
         self._wake.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
-        if self.halted is None:
+        if healthy:
             self.store.close_engine(self.id)
 
     def listen(self, listener: Listener) -> None:
@@ -342,7 +349,14 @@ class Engine:
 
     def report(self, reports: Iterable[Report]) -> None:
         """Take in what executors say, and let the engine's own thread deal with it."""
-        self.tell(reports)
+        self.tell([each for each in reports if not self._given_up(each)] if self._leaving else reports)
+
+    def _given_up(self, report: Report) -> bool:
+        """Whether an attempt ended only because this engine leaves: so it has not ended, for the store."""
+        if not isinstance(report, Ended) or report.state not in (TaskState.CANCELLED, TaskState.LOST):
+            return False
+        task = self.state.task(report.id[0], report.id[1])
+        return task is None or task.cancelling is None
 
     def tell(self, events: Iterable[Event]) -> None:
         """Take in events without turning here: safe in a signal handler."""
@@ -481,6 +495,8 @@ class Engine:
                 task = self.state.task(command.run, command.idx)
                 if task is not None:
                     self._inbox.append(self._preparer.prepare(task, now))
+        if self._leaving:
+            starts.clear()  # They are queued in the store, and whoever goes on with the run starts them.
         for name, attempts in starts.items():
             try:
                 self.executors[FLOWS if name == FLOW else name].submit(attempts)

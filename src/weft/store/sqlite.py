@@ -212,6 +212,9 @@ class SqliteStore(SqliteReader):
             self._write_other(db, change, first[change.run] + place, engine, epochs)
         if batch.added:
             db.executemany(do["add_task"], batch.added)
+        for _, change in batch.others:
+            if isinstance(change, TaskRemade):
+                self._remake(db, change)
         if batch.changed:
             before = db.total_changes()
             db.executemany(do["change_task"], batch.changed)
@@ -241,13 +244,6 @@ class SqliteStore(SqliteReader):
             db.execute(
                 do["put_map"], (run, change.idx, change.at, change.base, count, change.generation, items)
             )
-        elif isinstance(change, TaskRemade):
-            inputs = encode(change.inputs) if change.inputs else None
-            identity = (change.name, change.node, change.ordinal, change.fingerprint, inputs)
-            if not db.execute(do["remake_task"], (*identity, run, change.idx)).fetchall():
-                raise InvariantViolation(
-                    "a task run was made again that was never added", where=f"run {run}, {change.idx}"
-                )
         elif isinstance(change, Signalled):
             payload = encode(change.payload)
             name, consumer = change.name, change.consumer
@@ -258,6 +254,14 @@ class SqliteStore(SqliteReader):
         elif isinstance(change, Showed):
             key, body = change.published.key, encode(change.published)
             db.execute(do["put_published"], (run, change.idx, key, seq, change.attempt, change.at, body))
+
+    def _remake(self, db: apsw.Connection, change: TaskRemade) -> None:
+        """Give a task run's row its new identity."""
+        inputs = encode(change.inputs) if change.inputs else None
+        identity = (change.name, change.node, change.ordinal, change.fingerprint, inputs)
+        if not db.execute(self._do["remake_task"], (*identity, change.run, change.idx)).fetchall():
+            where = f"run {change.run}, task run {change.idx}"
+            raise InvariantViolation("a task run was made again that was never added", where=where)
 
     def _add_run(self, db: apsw.Connection, change: RunAdded, engine: int, epoch: int) -> None:
         db.execute(

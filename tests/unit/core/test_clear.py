@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from core_driver import BOOM, Ask, Await, Driver, Failure
 from core_graphs import call, const, dag, flow, flow_node, group, item, out, task
+from core_strategies import graphs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_crashes import graphs
 
 from weft.core.binding import value
 from weft.core.changes import Cause, RunChanged, TaskChanged

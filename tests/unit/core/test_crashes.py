@@ -4,17 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 from core_driver import BOOM, Ask, Await, Crash, Driver, Failure, Suspend
-from core_graphs import call, const, dag, flow, flow_node, group, item, out, task
+from core_graphs import call, flow, flow_node, group, item, task
+from core_strategies import KEYS, graphs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from weft.core.binding import value
+from weft.core.clear import clear
 from weft.model.attempts import Attempt
 from weft.model.calls import MarkCall, WaitCall
-from weft.model.graph import Graph, Hook, HookOn, MapSpec, Node, Role
+from weft.model.graph import Graph, MapSpec, Node
 from weft.model.inputs import TaskOutput
-from weft.model.policies import Concurrency, RateLimit, Retry
-from weft.model.rules import TriggerRule
+from weft.model.policies import Retry
+from weft.model.states import RunState
 from weft.model.waits import TimerWait
 
 Behave = Callable[[Attempt], Any]
@@ -66,62 +68,6 @@ def same_end(make: Callable[[], Driver], graph: Graph, behave: Behave) -> None:
             assert not driver.live
 
 
-KEYS = "abcdefgh"
-SOFT_RULES = [TriggerRule.ALL_DONE, TriggerRule.ALWAYS, TriggerRule.ONE_DONE, TriggerRule.ALL_SUCCESS]
-
-
-@st.composite
-def graphs(draw: st.DrawFn, *, depth: int = 1) -> Graph:
-    """A small static workflow: edges, rules, retries, maps, groups, waits, setups, exits and hooks."""
-    inner = {f"g{at}": group(*draw(nodes(depth=0))) for at in range(depth)}
-    main = draw(nodes(depth=depth))
-    return dag(*main, groups=inner, max_active=draw(st.sampled_from([None, None, 1, 2])))
-
-
-@st.composite
-def nodes(draw: st.DrawFn, *, depth: int) -> list[Node]:
-    """The nodes of one group, in an order in which edges only point back."""
-    count = draw(st.integers(1, 5))
-    made: list[Node] = []
-    for at in range(count):
-        before = [each.key for each in made if each.role is not Role.EXIT]
-        needs = tuple(draw(st.lists(st.sampled_from(before), unique=True, max_size=2))) if before else ()
-        kind = draw(st.sampled_from(["task", "task", "task", "map", "wait", *["group"] * depth]))
-        extra: dict[str, Any] = {"rule": draw(st.sampled_from(SOFT_RULES))}
-        if kind == "wait":
-            extra["call"] = WaitCall(TimerWait(delay_s=draw(st.sampled_from([0.0, 5.0]))))
-        elif kind == "group":
-            extra["call"] = call(f"g{draw(st.integers(0, depth - 1))}")
-        if kind == "map" or (kind == "group" and draw(st.booleans())):
-            extra["map"] = MapSpec(
-                over={"": const(list(range(draw(st.integers(0, 3)))))},
-                max_active=draw(st.sampled_from([None, 1, 2])),
-                chain=draw(st.booleans()),
-                tolerate=draw(st.sampled_from([0, 0, 1])),
-            )
-        if kind in ("task", "map"):
-            if draw(st.booleans()):
-                extra["retry"] = Retry(
-                    limit=draw(st.integers(0, 2)), delay_s=draw(st.sampled_from([0.0, 3.0]))
-                )
-            if draw(st.booleans()):
-                extra["concurrency"] = (draw(st.sampled_from([Concurrency("k", 2), Concurrency("m")])),)
-            if draw(st.integers(0, 4)) == 0:
-                extra["rate_limits"] = (RateLimit("r", 2, 1.0),)
-        if kind == "task":
-            if before and draw(st.booleans()):
-                extra["inputs"] = {"x": out(draw(st.sampled_from(before)), allow_failure=True)}
-            if draw(st.integers(0, 3)) == 0:
-                moment = draw(st.sampled_from([HookOn.SUCCESS, HookOn.FAILURE, HookOn.END, HookOn.ROLLBACK]))
-                extra["hooks"] = (Hook(moment, task("h").call),)
-            if draw(st.integers(0, 5)) == 0:
-                extra |= {"role": Role.EXIT, "rule": TriggerRule.ALL_SUCCESS}
-                extra.pop("inputs", None)
-                needs = ()
-        made.append(task(KEYS[at], *needs, **extra))
-    return made
-
-
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graph=graphs(), failing=st.dictionaries(st.sampled_from(KEYS), st.integers(1, 3), max_size=2))
 def test_a_static_run_ends_the_same_whatever_commit_is_followed_by_a_crash(
@@ -134,6 +80,40 @@ def test_a_static_run_ends_the_same_whatever_commit_is_followed_by_a_crash(
         return BOOM if attempt.try_number <= fails else attempt.key
 
     same_end(Driver, graph, behave)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(graph=graphs(), failing=st.sets(st.sampled_from(KEYS), min_size=1, max_size=3))
+def test_a_retried_run_ends_the_same_whatever_commit_is_followed_by_a_crash(
+    graph: Graph, failing: set[str]
+) -> None:
+    """A clear is durable like anything else: the run is gone on with as it was cleared."""
+
+    def failed() -> Driver:
+        driver = Driver()
+        driver.submit(graph)
+        driver.finish(lambda each: BOOM if each.key.rpartition(".")[2][:1] in failing else each.key)
+        return driver
+
+    def retry(driver: Driver) -> None:
+        driver.clear(1, clear(driver.store.load(1), only_failed=True, at=driver.now))
+        driver.finish()
+
+    calm = failed()
+    if calm.run_state() is RunState.SUCCEEDED:
+        return
+    before = calm.commits
+    retry(calm)
+    assert calm.run_state() is RunState.SUCCEEDED
+    for commit in range(before + 1, calm.commits + 1):
+        driver = failed()
+        driver.crash_after = commit
+        try:
+            retry(driver)
+        except Crash:
+            driver.crash()
+        driver.finish()
+        assert outcome(driver) == outcome(calm), f"crash after commit {commit}"
 
 
 # --- flows ------------------------------------------------------------------------------------------------

@@ -215,8 +215,10 @@ def value_of(settled: Settled, frame: Frame, name: str) -> Any:
 
 def failure(state: TaskState, error: ErrorInfo | None, name: str, artifacts: Artifacts) -> BaseException:
     """The exception for a task run that ended without a value."""
+    original: BaseException | None = None
     if error is not None and error.pickled is not None:
         original = _original(error.pickled, artifacts)
+        # A task's SystemExit or Fail must not end the flow in the same way.
         if isinstance(original, Exception):
             original.add_note(f"raised in task {name}")
             if error.traceback:
