@@ -259,7 +259,7 @@ def struct(kind: Any) -> str:
     fields = [ast.unparse(each) for each in tree.body if isinstance(each, ast.AnnAssign)]
     shown = ", ".join(fields)
     text = documented(kind.__doc__ or "")
-    return f"#### {kind.__name__}\n\n```python\n{kind.__name__}({shown})\n```\n\n{text}"
+    return f"### {kind.__name__}\n\n```python\n{kind.__name__}({shown})\n```\n\n{text}"
 
 
 def durations() -> str:

@@ -69,8 +69,8 @@ def end_map(turn: Turn, owner: Task, body: Map) -> None:
             first.traceback if first else "",
         )
         turn.finish(owner, _T.FAILED, Cause.ITEMS, by=body.base, error=error)
-    elif body.stopped is not None:
-        turn.finish(owner, _T.CANCELLED, body.stopped)
+    elif body.stopped is not None or body.cancelled:
+        turn.finish(owner, _T.CANCELLED, body.stopped or Cause.CANCELLED)
     elif body.skipped == body.count:
         turn.finish(owner, _T.SKIPPED, Cause.ITEMS)
     else:

@@ -305,7 +305,7 @@ class Restoration:
             if task is None:
                 found = self.run.map_at(idx)
                 task = None if found is None else found[0]
-            if task is not None and task.forgotten:
+            if task is not None and task.state not in TERMINAL:
                 task.forgotten = False
                 pending += [each.idx for source in task.inputs.values() for each in task_outputs(source)]
 

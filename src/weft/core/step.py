@@ -306,7 +306,7 @@ def _prepared(turn: Turn, event: Prepared) -> None:
         fail(turn, task, Cause.PREPARE, event.error, verdict=False)
     elif event.skip:
         turn.finish(task, _T.SKIPPED, Cause.CONDITION, detail=event.reason)
-    elif event.cached is not None:
+    elif event.cached is not None and not _half_done(task):
         turn.finish(task, _T.CACHED, Cause.CACHE_HIT, result=event.cached, detail=event.origin)
     elif event.items is not None:
         if task.run.state is PAUSED:
@@ -318,6 +318,11 @@ def _prepared(turn: Turn, event: Prepared) -> None:
         task.cache_key = event.cache_key
         task.bound = event.inputs
         turn.ready.append(task)
+
+
+def _half_done(task: Task) -> bool:
+    """Whether an earlier attempt left something open, so that its work must be finished, not found."""
+    return task.state is _T.WAITING or (isinstance(task.body, Flow) and task.body.open > 0)
 
 
 def _sent(turn: Turn, event: Sent) -> None:

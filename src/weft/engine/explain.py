@@ -100,8 +100,8 @@ class _Inquiry:
                     f"the run {'failed' if run.state is RunState.FAILED else 'was cancelled'} after {took}"
                 )
                 if cause is not None and run.state is RunState.FAILED:
-                    root = "" if cause.idx == 0 else f"`{cause.key}` "
-                    answer += f": {root}{cause.text}"
+                    own = cause.text.removeprefix("failed: ")
+                    answer += f": {own}" if cause.idx == 0 else f": `{cause.key}` {cause.text}"
             return Explanation(run.uid, "", str(run.state), answer, (), tuple(steps))
         blockers = list(self.blocking.stopped())
         blockers += self._open_tasks()

@@ -85,7 +85,15 @@ class Preparer:
         if record is None or not self._readable(record.result):
             return Prepared(run, idx, generation, cache_key=key, inputs=dict(evaluated) or None)
         origin = f"{record.run}/{record.idx}"
-        return Prepared(run, idx, generation, cache_key=key, cached=record.result, origin=origin)
+        return Prepared(
+            run,
+            idx,
+            generation,
+            cache_key=key,
+            cached=record.result,
+            origin=origin,
+            inputs=dict(evaluated) or None,
+        )
 
     def _readable(self, result: Result) -> bool:
         return result.digest is None or self._artifacts.blobs.exists(result.digest)

@@ -98,6 +98,7 @@ class Worker:
             if number == 0:
                 self._make_room()
                 continue
+            modules = len(sys.modules)
             self._cells.begin(number)
             ended = self._carry_out(runner, number)
             if self._forked:
@@ -105,7 +106,9 @@ class Worker:
             self._say(number, Over(ended, time.monotonic() - begun_at))
             if self._stopped:
                 self._stopped = False
-                if _has_company():
+                # A stop that struck in the middle of an import leaves modules half made: nothing that runs
+                # here afterwards could be trusted.
+                if len(sys.modules) != modules or _has_company():
                     os.killpg(os.getpgrp(), signal.SIGKILL)
 
     def _runner(self, setup: Setup) -> Runner:

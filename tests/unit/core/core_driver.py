@@ -5,16 +5,18 @@ that the core starts lie in ``live`` until a test, or ``finish``, ends them. A f
 function that yields ``Ask`` and ``Await``, so that a test writes one in a few lines and crashes it anywhere.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
+from core_bodies import Ask, Await, Body, Failure, Outcome, Running, Suspend
 from core_graphs import packed, plain, unpacked
 
 from weft.core.binding import bind, bind_inputs, value
 from weft.core.changes import Change, MapExpanded, RunAdded, RunChanged, TaskAdded, TaskChanged
 from weft.core.commands import Accepted, Command, Prepare, Refused, Start, Stop
 from weft.core.events import Called, Event, Prepared, Restored, Submitted, Tick
+from weft.core.history import History
 from weft.core.state import Flow, State, Task
 from weft.core.step import step_all
 from weft.core.transitions import RUN, TASK
@@ -23,79 +25,15 @@ from weft.model.attempts import Attempt, AttemptId, Ended
 from weft.model.calls import PythonCall
 from weft.model.errors import ErrorInfo
 from weft.model.graph import Graph, MapMode, Node
-from weft.model.inputs import Compare, Input
+from weft.model.inputs import Compare
 from weft.model.rows import TaskRow
 from weft.model.states import LIVE, TERMINAL, RunState, TaskState
-from weft.model.values import Named, Plain, Result
+from weft.model.values import Named, Plain
 from weft.model.waits import ChildrenWait
 from weft.store.memory import MemoryStore
 
 S = TaskState
-BOOM = ErrorInfo("builtins.ValueError", "boom", mro=("builtins.ValueError", "builtins.Exception"))
 LEASE_S = 1e9
-
-
-# --- flows' bodies ----------------------------------------------------------------------------------------
-
-
-class Ask(NamedTuple):
-    """Yielded by a flow's body: call ``node``. The answer is its outcome, or with ``wait=False`` a handle."""
-
-    node: Node
-    inputs: dict[str, Input] = {}  # noqa: RUF012 - never changed
-    wait: bool = True
-    items: tuple[Result, ...] | None = None
-    key: str = ""
-    mark: Result | None = None
-
-
-class Await(NamedTuple):
-    """Yielded by a flow's body: wait for a handle that ``Ask(wait=False)`` gave."""
-
-    idx: int
-
-
-class Outcome(NamedTuple):
-    """What a call came to."""
-
-    state: TaskState
-    result: Result | None
-    error: ErrorInfo | None
-
-    @property
-    def plain(self) -> Any:
-        """The result as a plain value."""
-        return plain(Plain(self.result)) if self.result is not None else None
-
-
-class Failure(Exception):
-    """Raised in a flow's body by a refused call, and by a body to fail."""
-
-    def __init__(self, error: ErrorInfo = BOOM) -> None:
-        super().__init__(error.message)
-        self.error = error
-
-
-class Suspend(NamedTuple):
-    """Yielded by a flow's body: give the thread back until one of these handles has ended, unless one has."""
-
-    tasks: tuple[int, ...]
-
-
-Body = Generator[Any, Any, Any]
-
-
-class _Running:
-    """One attempt of a flow's body."""
-
-    def __init__(self, body: Body) -> None:
-        self.body = body
-        self.ordinal = 0
-        self.names: dict[str, int] = {}
-        self.token = -1
-        self.ask: Ask | None = None
-        self.awaits = -1
-        self.begun = False
 
 
 class Crash(Exception):
@@ -124,6 +62,8 @@ class Driver:
         self.room = room
         self.pools = pools
         self.log: list[Change] = []
+        self.graphs: dict[str, Graph] = {}
+        self.history = History(self.graphs)
         self.flows: dict[str, Callable[[dict[str, Any]], Body]] = {}
         self.crash_after = -1
         self.commits = 0
@@ -141,7 +81,7 @@ class Driver:
         self.stopped: set[AttemptId] = set()
         self.answers: dict[int, Accepted | Refused] = {}
         self.prepares: list[Prepare] = []
-        self.bodies: dict[AttemptId, _Running] = {}
+        self.bodies: dict[AttemptId, Running] = {}
         self.settled: dict[int, Outcome] = {}
         self.tokens = 0
         self.epochs: dict[int, int] = {}
@@ -155,6 +95,7 @@ class Driver:
         run = self.store.reserve_runs(1)
         digest = f"g{self.runs}"
         self.store.put_graph(digest, graph, at=self.now)
+        self.graphs[digest] = graph
         self.epochs[run] = 1
         facts = {"executor": executor} if executor else {}
         added = RunAdded(
@@ -187,6 +128,8 @@ class Driver:
         check_moves(self.store, changes)
         refused = self.store.commit(changes, engine=self.engine, epochs=self.epochs)
         assert not refused
+        for change in changes:
+            self.history.feed(change)
         self.log += changes
         self.commits += 1
         if self.commits == self.crash_after:
@@ -215,7 +158,7 @@ class Driver:
             call = attempt.call
             if isinstance(call, PythonCall) and call.flow and call.qualname in self.flows:
                 given = {name: plain(each) for name, each in attempt.inputs.items()}
-                self.bodies[attempt.id] = _Running(self.flows[call.qualname](given))
+                self.bodies[attempt.id] = Running(self.flows[call.qualname](given))
         self._advance_flows()
 
     def check(self) -> None:
@@ -305,7 +248,7 @@ class Driver:
         finally:
             self._advancing = False
 
-    def _advance(self, aid: AttemptId, running: _Running) -> bool:
+    def _advance(self, aid: AttemptId, running: Running) -> bool:
         """Send a body what it waits for, if that is there; act on what it yields."""
         send: Any = None
         if running.begun:
@@ -333,7 +276,7 @@ class Driver:
         return self._resume(aid, running, send)
 
     def _resume(
-        self, aid: AttemptId, running: _Running, send: Any = None, throw: Failure | None = None
+        self, aid: AttemptId, running: Running, send: Any = None, throw: Failure | None = None
     ) -> bool:
         try:
             wanted = running.body.throw(throw) if throw is not None else running.body.send(send)
@@ -353,7 +296,7 @@ class Driver:
             self._ask(aid, running, wanted)
         return True
 
-    def _ask(self, aid: AttemptId, running: _Running, ask: Ask) -> None:
+    def _ask(self, aid: AttemptId, running: Running, ask: Ask) -> None:
         name = ask.node.name or ask.node.key
         count = running.names[name] = running.names.get(name, 0) + 1
         self.tokens += 1

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from core_driver import BOOM, Ask, Await, Driver, Failure
+from core_bodies import BOOM, Ask, Await, Failure
+from core_driver import Driver
 from core_graphs import call, const, dag, flow, flow_node, group, item, out, task
 from core_strategies import graphs
 from hypothesis import HealthCheck, given, settings

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from core_driver import BOOM, Ask, Await, Crash, Driver, Failure, Suspend
+from core_bodies import BOOM, Ask, Await, Failure, Suspend
+from core_driver import Crash, Driver
 from core_graphs import call, flow, flow_node, group, item, task
 from core_strategies import KEYS, graphs
 from hypothesis import HealthCheck, given, settings

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from core_driver import BOOM, LEASE_S, Ask, Await, Driver
+from core_bodies import BOOM, Ask, Await, Failure
+from core_driver import LEASE_S, Driver
 from core_graphs import call, const, dag, flow, flow_node, group, out, task
 
 from weft.core.events import PauseRun
@@ -237,6 +238,20 @@ def test_a_failed_run_names_the_task_that_failed_it() -> None:
         "1970-01-01 00:16:40 UTC    `g`: failed, because `g.x` in it did",
         "1970-01-01 00:16:40 UTC      `g.x`: failed: ValueError: boom",
     ]
+
+
+def test_a_flow_that_raised_is_its_own_cause() -> None:
+    """The error is told once."""
+
+    def body(_given: dict[str, Any]) -> Any:
+        yield Ask(task("a"))
+        raise Failure
+
+    driver = Driver()
+    driver.flows["main"] = body
+    driver.submit(flow())
+    driver.finish()
+    assert ask(driver).answer == "the run failed after 0 s: ValueError: boom"
 
 
 def test_a_successful_run_says_how_long_it_took() -> None:

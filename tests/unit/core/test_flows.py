@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from core_driver import BOOM, Ask, Await, Driver, Failure, Suspend
+from core_bodies import BOOM, Ask, Await, Failure, Suspend
+from core_driver import Driver
 from core_graphs import call, const, dag, flow, flow_node, group, item, plain, task
 
 from weft.core.binding import value

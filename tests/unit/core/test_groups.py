@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from core_driver import BOOM, Driver
+from core_bodies import BOOM
+from core_driver import Driver
 from core_graphs import call, const, dag, group, out, param, plain, task
 from hypothesis import given
 from hypothesis import strategies as st

@@ -4,7 +4,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from core_driver import BOOM, Ask, Await, Driver
+from core_bodies import BOOM, Ask, Await
+from core_driver import Driver
 from core_graphs import call, const, dag, flow, flow_node, group, task
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from core_driver import BOOM, Ask, Await, Driver
+from core_bodies import BOOM, Ask, Await
+from core_driver import Driver
 from core_graphs import const, dag, flow, item, out, plain, task
 from hypothesis import given
 from hypothesis import strategies as st

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from core_driver import BOOM, Ask, Await, Driver, Failure
+from core_bodies import BOOM, Ask, Await, Failure
+from core_driver import Driver
 from core_graphs import call, const, dag, flow, group, item, task
 
 from weft.core.binding import value

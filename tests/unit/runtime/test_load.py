@@ -29,9 +29,13 @@ def find(call: PythonCall, project: str = "") -> Any:
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    """Put the import path, the modules and ``__main__`` back as they were."""
+    """Put the import path, the modules, ``__main__`` and what is registered back as they were."""
+    registered = dict(load._registered)
+    load._registered.clear()  # What other tests registered for ``__main__`` must not be found here.
     path, modules, main = list(sys.path), dict(sys.modules), sys.modules["__main__"]
     yield
+    load._registered.clear()
+    load._registered.update(registered)
     sys.path[:] = path
     main.__dict__.pop("__getattr__", None)
     for name in set(sys.modules) - set(modules):

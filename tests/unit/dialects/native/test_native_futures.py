@@ -9,6 +9,7 @@ import pytest
 from embedded_weft import Weft
 
 from weft import allow_failure, flow, task, unmapped
+from weft.core.events import CancelTask
 from weft.model.errors import TaskCancelled, TaskFailed, UpstreamFailed, UsageError
 from weft.model.states import RunState, TaskState
 
@@ -480,3 +481,28 @@ def test_cancelled_map(weft: Weft) -> None:
     stop.join()
     assert weft.run().state is RunState.CANCELLED
     assert TaskState.SUCCEEDED not in weft.states().values()
+
+
+def test_one_cancelled_item(weft: Weft) -> None:
+    """An item that somebody cancels leaves its map without a value: it is not taken for a success."""
+    started = threading.Event()
+
+    @task
+    def waits(x: int) -> int:
+        if x == 1:
+            started.set()
+            while True:
+                time.sleep(0.002)
+        return x
+
+    @flow
+    def main() -> str:
+        mapped = waits.map(range(3))
+        assert started.wait(10)
+        row = weft.task("waits-0[1]")
+        weft.host.engine.post(CancelTask(row.run, row.idx))
+        with pytest.raises(TaskCancelled):
+            mapped.result()
+        return f"{mapped[0].state} {mapped[1].state}"
+
+    assert main() == "succeeded cancelled"
