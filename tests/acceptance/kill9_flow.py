@@ -20,6 +20,9 @@ SHAKY = 40
 TASKS = 1 + CHAIN + (1 + WIDE) + 1 + NESTED * (1 + 1 + (1 + NESTED_WIDE) + 1) + (1 + SHAKY) + 1
 """Task runs of a whole run, besides its root."""
 
+BODIES = 1 + CHAIN + WIDE + 1 + NESTED * (1 + NESTED_WIDE + 1) + 2 * SHAKY + 1
+"""Lines that tasks say in a run that nobody kills."""
+
 
 def expected() -> int:
     """The run's value."""

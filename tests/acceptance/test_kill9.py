@@ -229,7 +229,7 @@ def campaign(folder: Path, executor: str, kills: int, seed: int = 0) -> dict[str
         figures["kills"] += battle.kills
         figures["resumes"] += battle.resumes
         figures["tasks"] += kill9_flow.TASKS
-        figures["repeated_attempts"] += sum(battle.ran.values()) - kill9_flow.TASKS
+        figures["repeated_attempts"] += sum(battle.ran.values()) - kill9_flow.BODIES
         seed += 1
     return {"executor": executor, **figures, "seconds": round(time.monotonic() - began, 1), "violations": 0}
 
