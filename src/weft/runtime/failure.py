@@ -15,6 +15,7 @@ TRACEBACK_MAX = 16384
 PICKLE_MAX = 65536
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_PACKAGE = os.path.dirname(_OURS.rstrip(os.sep)) + os.sep
 
 
 def describe(exc: BaseException, *, code: str = "", exit_code: int | None = None) -> ErrorInfo:
@@ -100,7 +101,18 @@ def _message(exc: BaseException) -> str:
 
 def _format(exc: BaseException) -> str:
     try:
+        if isinstance(exc, WeftError):
+            return _format_coded(exc)
         return "".join(traceback.format_exception(exc))
     except Exception as broken:
         frames = "".join(traceback.format_tb(exc.__traceback__))
         return f"{frames}{qualified(type(exc))} (its text could not be made: {type(broken).__name__})"
+
+
+def _format_coded(exc: WeftError) -> str:
+    """A coded error says all itself: where user code was is worth adding, what Weft did inside is not."""
+    frames = [
+        frame for frame in traceback.extract_tb(exc.__traceback__) if not frame.filename.startswith(_PACKAGE)
+    ]
+    head = "Traceback (most recent call last):\n" if frames else ""
+    return head + "".join(traceback.format_list(frames)) + f"{qualified(type(exc))}: {exc}\n"
