@@ -4,7 +4,7 @@
 
 Each case runs in a process and a home of its own, on the disk that ``--work`` names (a temporary folder by
 default: its file system decides what a durable commit costs). Lines are as ``rivals.py`` prints them, with
-the ``budget`` of the design beside a figure that has one. Compare ratios from one call, never figures from two.
+the ``budget`` of the design beside a figure that has one. Compare ratios of one call, not figures of two.
 """
 
 import argparse
@@ -87,19 +87,36 @@ def run_case(case: str, work: Path, *, reps: int, cap_s: float) -> Iterator[dict
 
 def main() -> None:
     """Parse the command line, measure, print."""
-    names = "start chain fanout diamonds latency cpu memory million idle recovery".split()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [
+        "start",
+        "chain",
+        "fanout",
+        "diamonds",
+        "latency",
+        "cpu",
+        "memory",
+        "million",
+        "idle",
+        "recovery",
+    ]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cases", default=",".join(each for each in names if each != "million"))
     parser.add_argument("--reps", type=int, default=3)
     parser.add_argument("--cap", type=float, default=300.0)
-    parser.add_argument("--rivals", default="", help="systems to measure beside it: luigi,dbos,prefect,dask...")
+    parser.add_argument(
+        "--rivals", default="", help="systems to measure beside it: luigi,dbos,prefect,dask..."
+    )
     parser.add_argument("--rival-cases", default="A,B1000,B10000,C,D,E,F")
     parser.add_argument("--work", type=Path, default=None)
     asked = parser.parse_args()
     for case in asked.cases.split(","):
         if case not in names:
             parser.error(f"no case {case!r}; there are: {', '.join(names)}")
-        for line in run_case(case, asked.work or Path(tempfile.gettempdir()), reps=asked.reps, cap_s=asked.cap):
+        for line in run_case(
+            case, asked.work or Path(tempfile.gettempdir()), reps=asked.reps, cap_s=asked.cap
+        ):
             print(json.dumps(line), flush=True)
     if asked.rivals:
         found = rivals.run(asked.rivals.split(","), asked.rival_cases.split(","), reps=asked.reps)

@@ -132,7 +132,8 @@ def start() -> None:
     script = Path(os.environ["WEFT_HOME"]) / "one.py"
     script.parent.mkdir(parents=True, exist_ok=True)
     script.write_text(
-        "from weft import flow, task\n@task\ndef one(): return 1\n@flow\ndef main(): return one()\nprint(main())\n"
+        "from weft import flow, task\n\n@task\ndef one(): return 1\n\n"
+        "@flow\ndef main(): return one()\n\nprint(main())\n"
     )
     emit("cold", timed([sys.executable, str(script)]))
 
@@ -167,12 +168,12 @@ def diamonds() -> None:
     host = open_host()
     load.register("weft_bench", "join", join)
     call = PythonCall("weft_bench", "join")
-    middle = tuple(
-        Node(key=f"m{at}", call=call, inputs={"a": Output("first")}) for at in range(8)
-    )
+    middle = tuple(Node(key=f"m{at}", call=call, inputs={"a": Output("first")}) for at in range(8))
     last = Node(key="last", call=call, inputs={each.key: Output(each.key) for each in middle})
     nodes = (Node(key="first", call=call), *middle, last)
-    graph = Graph(workflow="diamond", root=Node(key="diamond", call=GroupCall(MAIN)), groups={MAIN: Group(nodes=nodes)})
+    graph = Graph(
+        workflow="diamond", root=Node(key="diamond", call=GroupCall(MAIN)), groups={MAIN: Group(nodes=nodes)}
+    )
     host.submit(RunRequest(graph, {})).wait()
     begin = time.perf_counter()
     pending = host.engine.submit_all([RunRequest(graph, {}) for _ in range(RUNS)])
@@ -218,7 +219,9 @@ def memory() -> None:
     graph = Graph(workflow="w", root=Node(key="w", call=GroupCall(MAIN)), groups={MAIN: Group(nodes=nodes)})
     before = rss()
     state = State()
-    step_all(state, [CapacityChanged("default", 1), Submitted(RunAdded(1, "r", "w", "d", 0.0), graph, 1)], 0.0)
+    step_all(
+        state, [CapacityChanged("default", 1), Submitted(RunAdded(1, "r", "w", "d", 0.0), graph, 1)], 0.0
+    )
     emit("memory_pending", (rss() - before) / len(nodes))
 
 
@@ -249,9 +252,7 @@ def idle() -> None:
 
 def recovery() -> None:
     """A process with many open task runs is killed; seconds until another has them all running again."""
-    script = (
-        "import weft_cases, sys; sys.argv=['x']; from weft_cases import *; gate(OPEN)"
-    )
+    script = "import weft_cases, sys; sys.argv=['x']; from weft_cases import *; gate(OPEN)"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "WEFT_THREADS": "4"}
     child = subprocess.Popen([sys.executable, "-c", script], env=environment, start_new_session=True)
     host = open_host()

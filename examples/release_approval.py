@@ -1,8 +1,8 @@
 """A release that waits for a person, durably: kill it while it waits, resume it, and it still waits.
 
-    python examples/release_approval.py                   # approves itself after five seconds
-    weft run examples/release_approval.py -p patience=1h  # waits an hour; then, elsewhere:
-    weft approve @latest                                  # or: weft reject @latest
+python examples/release_approval.py                   # approves itself after five seconds
+weft run examples/release_approval.py -p patience=1h  # waits an hour; then, elsewhere:
+weft approve @latest                                  # or: weft reject @latest
 """
 
 from weft import approval, current, flow, now, sleep, task

@@ -81,7 +81,10 @@ def summarise(batches: list[list[Module]]) -> dict[str, int]:
     largest = sorted(parsed, key=lambda module: -module.lines)[:15]
     context = current()
     context.table(
-        [{"module": m.name, "lines": m.lines, "functions": m.functions, "complexity": m.complexity} for m in largest],
+        [
+            {"module": m.name, "lines": m.lines, "functions": m.functions, "complexity": m.complexity}
+            for m in largest
+        ],
         title="Largest modules",
     )
     context.table(
@@ -113,7 +116,9 @@ def bars(counts: list[tuple[str, int]]) -> str:
         for at, (name, count) in enumerate(counts)
     )
     size = f'width="600" height="{22 * len(counts) + 8}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">{rows}</svg>'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">{rows}</svg>'
+    )
 
 
 @flow

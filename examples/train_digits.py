@@ -24,7 +24,7 @@ from sklearn.svm import SVC
 from weft import current, flow, task, unmapped
 
 mpl.use("Agg")
-from matplotlib import pyplot  # noqa: E402 - the backend is chosen first
+from matplotlib import pyplot
 
 MODELS: dict[str, Any] = {
     "logistic": lambda: LogisticRegression(max_iter=300),

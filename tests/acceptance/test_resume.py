@@ -509,7 +509,7 @@ def closed_under(said: Said) -> int:
 
 @pytest.mark.parametrize("executor", ["thread", "process"])
 def test_closing_lets_go_of_a_run(weft: Weft, said: Said, executor: str) -> None:
-    """A host that is closed under a running flow leaves the run to whoever resumes it: nothing is cancelled."""
+    """A host that is closed under a running flow leaves the run to be resumed: nothing is cancelled."""
     weft.open(executor=executor, threads=2)
     errors: list[BaseException] = []
 

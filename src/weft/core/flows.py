@@ -59,13 +59,14 @@ def called(turn: Turn, event: Called) -> None:
         elif recorded.forgotten:
             flow.anew = event.ordinal
         else:
+            was = recorded.key[len(prefix_of_calls(parent)) :]
             _refuse(
                 turn,
                 event,
                 "W1400",
                 "weft.NonDeterminism",
-                f"call {event.ordinal + 1} of {parent.key} was {recorded.key[len(prefix_of_calls(parent)) :]!r} "
-                f"when it was recorded, and is {event.key!r} now",
+                f"call {event.ordinal + 1} of {parent.key} was {was!r} when it was recorded, "
+                f"and is {event.key!r} now",
             )
             return
     if known is None:

@@ -213,9 +213,7 @@ class MemoryStore:
             if ended:
                 self._log = [block for block in self._log if block[1] not in ended]
                 self._cache = {key: row for key, row in self._cache.items() if row.run not in ended}
-                self._requests = {
-                    key: each for key, each in self._requests.items() if each.run not in ended
-                }
+                self._requests = {key: each for key, each in self._requests.items() if each.run not in ended}
             return len(ended)
 
     def prune(self, *, ended_before: float, limit: int = 1000) -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.core.policies.retrying import pause_s, retries
+from weft.core.policies.retrying import PAUSE_MIN_S, pause_s, retries
 from weft.model.errors import ErrorInfo
 from weft.model.policies import Backoff, Retry
 
@@ -77,8 +77,9 @@ def test_the_limit_counts_retries_and_not_attempts() -> None:
 
 
 def test_minus_one_is_without_limit() -> None:
-    """The millionth failure is tried again."""
-    assert ask(Retry(limit=-1), failures=10**6)[0] == 0.0
+    """The millionth failure is tried again, after a pause that lets others have their turn."""
+    assert ask(Retry(limit=-1), failures=10**6)[0] == PAUSE_MIN_S
+    assert ask(Retry(limit=-1, delay_s=5.0), failures=10**6)[0] == 5.0
 
 
 @pytest.mark.parametrize(

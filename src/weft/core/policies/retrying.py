@@ -5,6 +5,9 @@ import hashlib
 from weft.model.errors import ErrorInfo
 from weft.model.policies import Backoff, Retry
 
+PAUSE_MIN_S = 0.01
+"""The least pause of retries without a limit: what always fails at once must give others a turn."""
+
 
 def pause_s(retry: Retry, failures: int, seed: str) -> float:
     """The pause before the next attempt, after ``failures`` (1 or more) that counted.
@@ -68,6 +71,8 @@ def retries(
         if retry.exit_codes and error.exit_code is not None and error.exit_code not in retry.exit_codes:
             return None, f"exit code {error.exit_code} is not retried"
     pause = pause_s(retry, failures, seed)
+    if retry.limit < 0:
+        pause = max(pause, PAUSE_MIN_S)
     if retry.max_duration_s is not None and now + pause > first_at + retry.max_duration_s:
         return None, f"the next try would start later than {retry.max_duration_s:g} s after the first"
     return pause, ""
