@@ -5,6 +5,7 @@ nodes, a map's progress from its items' rows, what is ready from both. Attempts 
 more are lost, and are tried again without counting against the task's retries.
 """
 
+from weft.core.cancelling import cancel
 from weft.core.changes import Cause, RunAdded, RunChanged
 from weft.core.dispatch import hold, make_item, note_maxima
 from weft.core.events import RUN_ENDS, Restored
@@ -14,13 +15,13 @@ from weft.core.nodes import NodesByRow
 from weft.core.plan import limits_any
 from weft.core.run_end import end_run
 from weft.core.scopes import check_scope, consider, install_scope, note_outcome
-from weft.core.state import CODE, NEVER, Flow, Map, Run, Scope, Task
+from weft.core.state import CANCEL, CANCEL_FORCED, CODE, NEVER, Flow, Map, Run, Scope, Task
 from weft.core.turn import Turn, executor_of
 from weft.core.waits import resume_wait
 from weft.model.calls import GroupCall
 from weft.model.graph import HookOn, Role
 from weft.model.inputs import Const
-from weft.model.rows import RunRow, TaskRow
+from weft.model.rows import RunRow, SignalRow, TaskRow
 from weft.model.states import LIVE, TERMINAL, RunState, TaskState
 from weft.model.values import Plain
 from weft.model.waits import ChildrenWait
@@ -86,9 +87,12 @@ class Restoration:
         if root.state in TERMINAL:
             run.ending = RUN_ENDS[root.state]
             end_run(turn, run)
-        elif self.root_row is None or root.state is _T.PENDING:
+            return
+        if self.root_row is None or root.state is _T.PENDING:
             root.state = _T.READY
             turn.ready.append(root)
+        if run.cancelling:
+            cancel(turn, root, Cause.CANCELLED)
 
     def _sort_rows(self) -> None:
         last = 0
@@ -106,9 +110,19 @@ class Restoration:
 
     def _signals(self) -> None:
         for signal in self.event.snapshot.signals:
+            if signal.name == CANCEL:
+                self._cancelled(signal)
+                continue
             self.run.seen_signals.add(signal.signal_id)
             if signal.consumer < 0:
                 self.run.signals.append((signal.name, signal.signal_id, signal.payload))
+
+    def _cancelled(self, signal: SignalRow) -> None:
+        """Somebody cancelled the run; unless that was carried out, it still holds."""
+        if signal.consumer < 0:
+            self.run.seen_signals.add(signal.signal_id)
+            self.run.cancelling = True
+            self.run.force = self.run.force or signal.signal_id == CANCEL_FORCED
 
     def _apply(self, task: Task, row: TaskRow) -> None:
         task.added = True

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from weft.core.changes import Cause, RunChanged
-from weft.core.state import Run
+from weft.core.changes import Cause, RunChanged, Signalled
+from weft.core.state import CANCEL, CANCEL_FORCED, Run
 from weft.core.turn import Turn
 from weft.model.graph import HookOn, Node
 from weft.model.states import RunState
+from weft.model.values import NONE
 
 
 def end_run(turn: Turn, run: Run) -> None:
@@ -28,6 +29,11 @@ def end_run(turn: Turn, run: Run) -> None:
                 started = turn.start_hook(run, task, node, key) or started
         if started:
             return
+    if run.cancelling:
+        for signal_id in (CANCEL, CANCEL_FORCED):
+            if signal_id in run.seen_signals:
+                # Carried out: a retry of the run must not be cancelled by it again.
+                turn.changes.append(Signalled(run.id, CANCEL, turn.now, NONE, signal_id, run.root.idx))
     root = run.root
     cause = Cause.CANCELLED if run.ending is RunState.CANCELLED else Cause.CHILDREN
     turn.changes.append(RunChanged(run.id, run.ending, turn.now, cause, result=root.result, error=root.error))

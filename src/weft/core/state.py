@@ -26,6 +26,10 @@ INLINE = "inline"
 FLOW = "flow"
 """Flow bodies: they hold no slot, so they can never starve the tasks that they wait for."""
 
+CANCEL = "weft:cancel"
+CANCEL_FORCED = "weft:cancel:forced"
+"""Signals to a run under which it is recorded that somebody cancelled it, so that a crash does not forget."""
+
 COMPILED_MAX = 128
 
 UNBOUNDED = frozenset({INLINE, FLOW})

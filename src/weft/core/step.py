@@ -42,13 +42,14 @@ from weft.core.maps import expand
 from weft.core.restore import restore
 from weft.core.run_end import forget_run
 from weft.core.scopes import daemon_started
-from weft.core.state import Flow, Map, Run, Scope, State, Task
+from weft.core.state import CANCEL, CANCEL_FORCED, Flow, Map, Run, Scope, State, Task
 from weft.core.turn import PAUSED, Turn
 from weft.core.waits import begin_wait, consume, satisfy, wait_due
 from weft.model.attempts import Ended, Shown, Started
 from weft.model.errors import ErrorInfo
 from weft.model.graph import Branch, HookOn
 from weft.model.states import LIVE, TERMINAL, RunState, TaskState
+from weft.model.values import NONE
 from weft.model.waits import ApprovalWait, EventWait
 
 _T = TaskState
@@ -120,6 +121,10 @@ def _cancel_run(turn: Turn, event: CancelRun) -> None:
         return
     run.cancelling = True
     run.force = run.force or event.force
+    signal_id = CANCEL_FORCED if event.force else CANCEL
+    if signal_id not in run.seen_signals:
+        run.seen_signals.add(signal_id)
+        turn.changes.append(Signalled(run.id, CANCEL, turn.now, NONE, signal_id))
     if run.state is PAUSED:
         _go_on(turn, run, Cause.CANCELLED)
     cancel(turn, run.root, Cause.CANCELLED)
