@@ -1,6 +1,7 @@
 """Fixtures for tests that run workflows in this process."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,20 @@ from embedded_weft import Said, Weft
 
 from weft.embedded import close_host
 from weft.engine.verify import verify
+
+
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """Put the environment back: the command line's ``--quiet`` and others set it for their process."""
+    before = dict(os.environ)
+    yield
+    # Pytest itself sets and drops this one around each phase of a test.
+    kept = os.environ.get("PYTEST_CURRENT_TEST")
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
+    if kept is not None:
+        os.environ["PYTEST_CURRENT_TEST"] = kept
 
 
 @pytest.fixture

@@ -142,7 +142,8 @@ def script(path: str) -> ModuleType:
     """
     path = os.path.abspath(path)
     main = sys.modules["__main__"]
-    main_file = getattr(main, "__file__", None)
+    # Its own, not what ``_main_fallback`` answers for another script.
+    main_file = main.__dict__.get("__file__")
     if main_file is not None and os.path.abspath(main_file) == path:
         return main
     try:
@@ -196,7 +197,8 @@ def _execute(path: str) -> ModuleType:
 def _main_fallback(name: str) -> Any:
     """``__main__.name`` for pickles made by the process whose ``__main__`` the script is."""
     module = sys.modules[SCRIPT]
-    if module is not sys.modules["__main__"] and name in module.__dict__:
+    own = name.startswith("__")
+    if not own and module is not sys.modules["__main__"] and name in module.__dict__:
         return module.__dict__[name]
     raise AttributeError(f"module '__main__' has no attribute {name!r}")
 
