@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.blobs import FileBlobs
@@ -319,11 +319,13 @@ class LocalHost:
             yield
             return
 
+        second: list[tuple[int, int]] = []
+
         def stop(number: int, frame: FrameType | None) -> None:
             self._interrupts += 1
             if self._interrupts > 1:
-                os.write(2, b"\nstopped at once; the run can be resumed\n")
-                os._exit(130)
+                _stop_at_once()
+            second.append(_watch_for_another())
             if self._progress is not None:
                 self._progress.interrupted()
             os.write(2, b"\nstopping: waiting for the tasks that run (Ctrl-C again to stop at once)\n")
@@ -341,7 +343,38 @@ class LocalHost:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
+            for fd, watched in second:
+                signal.set_wakeup_fd(watched)
+                os.close(fd)
             self._interrupts = 0
+
+
+def _watch_for_another() -> tuple[int, int]:
+    """Have a thread end the process at the next Ctrl-C.
+
+    Python runs a signal's handler in the main thread, between two steps of its own: C code that does not
+    return, and a sleep that is entered just then, would keep it waiting.
+
+    Returns:
+        The descriptor to close when it is not to be watched any more, and the one to hand signals to then.
+    """
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+
+    def watch() -> None:
+        while signals := os.read(read, 64):
+            if signal.SIGINT in signals:
+                _stop_at_once()
+        os.close(read)
+
+    threading.Thread(target=watch, name="weft-interrupt", daemon=True).start()
+    return write, before
+
+
+def _stop_at_once() -> NoReturn:
+    os.write(2, b"\nstopped at once; the run can be resumed\n")
+    os._exit(130)
 
 
 def _paused(pending: Pending) -> RunPaused:

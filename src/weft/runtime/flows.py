@@ -5,6 +5,7 @@ user chose. So a body that runs again makes the same keys in the same order, and
 journal. See ``core/flows.py`` for the other side.
 """
 
+import threading
 from collections.abc import Callable
 
 from weft.core.events import Called
@@ -61,6 +62,7 @@ class Frame:
         "_counters",
         "_more",
         "_nested",
+        "_numbering",
         "_stopped",
         "_waiting",
         "depth",
@@ -75,6 +77,7 @@ class Frame:
     )
 
     def __init__(self, host: Host, attempt: Attempt, *, suspend_after_s: float | None = None) -> None:
+        self._numbering = threading.Lock()
         self.host = host
         self.id: AttemptId = attempt.id
         self.key = attempt.key
@@ -97,7 +100,9 @@ class Frame:
 
     def patch(self, node: Node, digest: str, key: str, result: Result) -> Pending:
         """Ask whether this run takes the new path of a change; takes no place in the journal."""
-        return self._make(key, self.ordinal, node, digest, "", {}, None, None, result, False)
+        with self._numbering:
+            pending = self._post(key, self.ordinal, node, digest, "", {}, None, None, result, False)
+        return self._answered(pending, key, -1)
 
     def call(
         self,
@@ -119,16 +124,21 @@ class Frame:
             NonDeterminism: It differs from what the journal recorded.
             TaskCancelled: The flow is being cancelled.
         """
-        if key is None:
-            number = self._counters.get(name, 0)
-            self._counters[name] = number + 1
-            step, ordinal = f"{name}-{number}", self.ordinal
-            self.ordinal += 1
-        else:
-            step, ordinal = key, -1
-        return self._make(step, ordinal, node, digest, fingerprint, inputs, items, items_ref, result, inline)
+        # A body may call from threads of its own: the journal takes calls in the order of their numbers.
+        with self._numbering:
+            if key is None:
+                number = self._counters.get(name, 0)
+                self._counters[name] = number + 1
+                step, ordinal = f"{name}-{number}", self.ordinal
+                self.ordinal += 1
+            else:
+                step, ordinal = key, -1
+            pending = self._post(
+                step, ordinal, node, digest, fingerprint, inputs, items, items_ref, result, inline
+            )
+        return self._answered(pending, step, ordinal)
 
-    def _make(
+    def _post(
         self,
         step: str,
         ordinal: int,
@@ -169,7 +179,9 @@ class Frame:
                 inline,
             )
 
-        pending = self.host.call(make, inline=inline)
+        return self.host.call(make, inline=inline)
+
+    def _answered(self, pending: Pending, step: str, ordinal: int) -> Pending:
         if not pending.accepted:
             pending.wait(lambda: pending.accepted)
         if pending.refused is not None:
