@@ -216,6 +216,12 @@ def daemon_started(turn: Turn, task: Task) -> None:
     task.daemon_up = True
     scope.open -= 1
     scope.daemons += 1
+    # It is done for its group: kept, a place under ``max_active`` would be missing to what must end first.
+    given = [each for each in task.held if each[0].startswith(("run:", "scope:"))]
+    task.held = tuple(each for each in task.held if each not in given)
+    for key, slots in given:
+        turn.state.used[key] -= slots
+        turn.freed.append(key)
     for at in scope.plan.down[task.pos]:
         after = scope.tasks[at]
         assert after.counts is not None
