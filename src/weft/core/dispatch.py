@@ -103,8 +103,9 @@ def limits_of(task: Task) -> tuple[tuple[str, int], ...]:
     """The limit keys, with slots, that a live attempt of the task run holds."""
     limits = task.traits.limits
     run = task.run
-    if not run.limited or task.is_flow:
-        return limits  # A flow must not keep from its calls what they need to run.
+    if not run.limited or task.is_flow or task.daemon_up:
+        # A flow must not keep from its calls what they need to run, nor a daemon from what must end first.
+        return limits
     if run.graph.max_active is not None:
         limits = (*limits, (f"run:{run.id}", 1))
     parent = task.parent

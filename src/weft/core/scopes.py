@@ -216,7 +216,7 @@ def daemon_started(turn: Turn, task: Task) -> None:
     task.daemon_up = True
     scope.open -= 1
     scope.daemons += 1
-    # It is done for its group: kept, a place under ``max_active`` would be missing to what must end first.
+    # It is done for its group, and gives its place under ``max_active`` back.
     given = [each for each in task.held if each[0].startswith(("run:", "scope:"))]
     task.held = tuple(each for each in task.held if each not in given)
     for key, slots in given:
