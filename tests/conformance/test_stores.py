@@ -38,12 +38,12 @@ from weft.core.changes import (
 )
 from weft.model.attempts import Published
 from weft.model.calls import PythonCall
-from weft.model.errors import InvariantViolation, NotFound, StaleOwner, UsageError
+from weft.model.errors import Conflict, InvariantViolation, NotFound, StaleOwner, UsageError
 from weft.model.graph import Node
 from weft.model.inputs import Const
 from weft.model.states import RunState, TaskState
 from weft.store.memory import MemoryStore
-from weft.store.protocol import Request, Store
+from weft.store.protocol import Record, Request, Store, Write
 from weft.store.sqlite import SqliteStore
 
 
@@ -665,3 +665,128 @@ def test_requests_end_with_their_run(store: Store, engine: Engine) -> None:
     assert store.requests(engine.id) == []
     store.delete_runs([1])
     assert store.ask(request("a"))
+
+
+# Runs that nobody owns yet
+
+
+def test_a_run_that_nobody_owns_goes_to_the_first_engine_that_claims_it(store: Store, engine: Engine) -> None:
+    """A server only accepts it; one engine of its queue gets it, under an epoch of its own."""
+    store.commit([run_added(7, queue="default")], engine=0, epochs={7: 0})
+    assert (store.run_by_id(7).owner, store.run_by_id(7).queue) == (0, "default")
+    assert store.claim(engine.id, now=1.0, queues=["gpu"]) == {}
+    assert store.claim(engine.id, now=1.0, queues=["gpu", "default"]) == {7: 1}
+    assert store.claim(Engine(store).id, now=1.0, queues=["default"]) == {}
+    assert store.commit([run_changed(7)], engine=0, epochs={7: 0}) == {7}
+    assert store.commit([run_changed(7)], engine=engine.id, epochs={7: 1}) == frozenset()
+
+
+def test_an_engine_takes_no_more_runs_than_it_asks_for(store: Store, engine: Engine) -> None:
+    """The oldest come first, so that several engines share what there is."""
+    store.commit([run_added(n, queue="q") for n in (3, 1, 2)], engine=0, epochs={1: 0, 2: 0, 3: 0})
+    assert store.claim(engine.id, now=1.0, queues=["q"], limit=2) == {1: 1, 2: 1}
+    assert store.claim(engine.id, now=1.0, queues=["q"], limit=2) == {3: 1}
+
+
+def test_a_run_can_be_kept_back_and_put_into_a_queue_later(store: Store, engine: Engine) -> None:
+    """A run in no queue is taken by nobody of itself; one that has ended is in none."""
+    store.commit([run_added(7), run_added(8)], engine=0, epochs={7: 0, 8: 0})
+    assert store.claim(engine.id, now=1.0, queues=["default"]) == {}
+    store.assign([7, 999], "default")
+    assert store.run_by_id(7).queue == "default"
+    assert store.claim(engine.id, now=1.0, queues=["default"]) == {7: 1}
+    engine.epochs[7] = 1
+    engine.commit(run_changed(7, RunState.SUCCEEDED))
+    store.assign([7], "other")
+    assert store.run_by_id(7).queue == "default"
+
+
+# Records
+
+
+def _put(name: str, body: bytes = b"x", **given: Any) -> Write:
+    return Write(kind="variable", name=name, body=body, **given)
+
+
+def test_a_record_is_read_back_as_it_was_written(store: Store) -> None:
+    """Kind and name are its identity; each write gives it a new, higher revision."""
+    first, second = store.write([_put("a", b"1"), _put("b", b"2", due_at=7.5)], at=3.0)
+    assert 0 < first < second
+    assert store.record("variable", "b") == Record(
+        kind="variable", name="b", body=b"2", revision=second, at=3.0, due_at=7.5
+    )
+    assert store.record("schedule", "b") is None
+    (third,) = store.write([_put("a", b"3")], at=4.0)
+    found = store.record("variable", "a")
+    assert found is not None
+    assert (found.body, found.revision, found.at, found.due_at) == (b"3", third, 4.0, None)
+    assert third > second
+
+
+def test_writes_are_made_together_or_not_at_all(store: Store) -> None:
+    """One write that is not as expected takes the others with it."""
+    (revision,) = store.write([_put("a", b"1", expect=0)], at=1.0)
+    for expect in (0, revision + 1):
+        with pytest.raises(Conflict, match="'a'"):
+            store.write([_put("b"), _put("a", b"2", expect=expect)], at=2.0)
+    with pytest.raises(Conflict, match="is gone"):
+        store.write([_put("c", expect=revision)], at=2.0)
+    assert [each.name for each in store.records("variable")] == ["a"]
+    store.write([_put("a", b"2", expect=revision), _put("b", expect=0)], at=2.0)
+    assert [each.name for each in store.records("variable")] == ["a", "b"]
+
+
+def test_a_deleted_record_is_gone_and_its_revision_never_comes_again(store: Store) -> None:
+    """Who remembers the old one cannot take the new one of the same name for it."""
+    (old,) = store.write([_put("a")], at=1.0)
+    store.write([Write(kind="variable", name="a", body=None, expect=old)], at=1.0)
+    store.write([Write(kind="variable", name="a", body=None)], at=1.0)
+    assert store.record("variable", "a") is None
+    (new,) = store.write([_put("a", expect=0)], at=1.0)
+    assert new > old
+
+
+def test_records_are_paged_by_name_in_byte_order(store: Store) -> None:
+    """A prefix narrows them; the page after a name begins behind it."""
+    names = ["b/1", "a", "B", "b/2", "b", "ä", "b/10", "c"]
+    store.write([_put(each) for each in names], at=1.0)
+    store.write([Write(kind="other", name="b/3", body=b"")], at=1.0)
+    ordered = ["B", "a", "b", "b/1", "b/10", "b/2", "c", "ä"]
+    assert [each.name for each in store.records("variable")] == ordered
+    assert [each.name for each in store.records("variable", prefix="b/")] == ["b/1", "b/10", "b/2"]
+    assert [each.name for each in store.records("variable", after="b", limit=2)] == ["b/1", "b/10"]
+    assert [each.name for each in store.records("variable", prefix="b/", after="b/1")] == ["b/10", "b/2"]
+
+
+def test_records_that_are_due_come_earliest_first(store: Store) -> None:
+    """Those without a time, and those of the future, are left out; a write can take the time away."""
+    store.write([_put("a", due_at=5.0), _put("b", due_at=3.0), _put("c"), _put("d", due_at=9.0)], at=1.0)
+    assert [each.name for each in store.due("variable", before=5.0)] == ["b", "a"]
+    assert [each.name for each in store.due("variable", before=9.0, limit=1)] == ["b"]
+    store.write([_put("b")], at=2.0)
+    assert [each.name for each in store.due("variable", before=5.0)] == ["a"]
+
+
+def test_of_two_writers_that_expect_the_same_one_fails(store: Store) -> None:
+    """Compare-and-set, from many threads: the counter loses no step."""
+    store.write([_put("n", b"0")], at=1.0)
+
+    def count() -> None:
+        done = 0
+        while done < 20:
+            found = store.record("variable", "n")
+            assert found is not None
+            try:
+                store.write([_put("n", b"%d" % (int(found.body) + 1), expect=found.revision)], at=2.0)
+            except Conflict:
+                continue
+            done += 1
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    found = store.record("variable", "n")
+    assert found is not None
+    assert found.body == b"80"

@@ -62,7 +62,8 @@ class Cause(StrEnum):
 class RunAdded(msgspec.Struct, frozen=True, omit_defaults=True, tag="run_added"):
     """A run was accepted; it now can no longer be lost (I1).
 
-    ``graph`` is the digest of its workflow version's graph; ``key`` makes submission idempotent.
+    ``graph`` is the digest of its workflow version's graph; ``key`` makes submission idempotent. Engines
+    that serve ``queue`` may take the run over; one with "" is gone on with only by who asks for it.
     """
 
     run: int
@@ -78,6 +79,7 @@ class RunAdded(msgspec.Struct, frozen=True, omit_defaults=True, tag="run_added")
     parent_run: str = ""
     parent_task: int = -1
     facts: dict[str, Any] = {}
+    queue: str = ""
 
 
 class RunChanged(msgspec.Struct, frozen=True, omit_defaults=True, tag="run"):

@@ -13,7 +13,8 @@ Rules:
 
 The log holds no ``result`` (its bytes stay in the state row), so a fold of the log has none either. Owner,
 epoch and the graph's version number are the lease's and the graph's facts, not the log's: the fold leaves
-them at their defaults unless the caller knows them. Rows share the mappings of the changes they came from.
+them at their defaults unless the caller knows them. So is the queue, once a run was put
+into another. Rows share the mappings of the changes they came from.
 """
 
 from collections.abc import Iterable
@@ -127,6 +128,7 @@ def add_run(change: RunAdded) -> RunRow:
         parent_run=change.parent_run,
         parent_task=change.parent_task,
         facts=change.facts,
+        queue=change.queue,
         created_at=change.at,
     )
 

@@ -14,7 +14,7 @@ from weft.core.history import History
 from weft.model.errors import InvariantViolation, WeftError
 from weft.model.graph import Graph
 from weft.model.rows import MapRow, RunRow, SignalRow, TaskRow
-from weft.model.states import LIVE, RUN_TERMINAL, TERMINAL
+from weft.model.states import LIVE, RUN_TERMINAL, TERMINAL, RunState
 from weft.model.values import Result
 from weft.store.protocol import EventRow, Store
 
@@ -22,7 +22,7 @@ PAGE = 1000
 TRIES = 3
 """How often a run that engines change meanwhile is read before its differences count."""
 
-_RUN_ONLY = frozenset({"result", "version", "owner", "epoch"})
+_RUN_ONLY = frozenset({"result", "version", "owner", "epoch", "queue"})
 _TASK_ONLY = frozenset({"result"})
 """What rows have and the log does not: see ``core/fold.py``."""
 
@@ -154,8 +154,10 @@ class Verification:
                 what = f"the run {row.state}, and a task run is {task.state}"
                 yield Problem(code="I1", what=what, where=where)
             return
-        if row.owner < 1 or row.epoch < 1:
-            yield Problem(code="I9", what="an open run has no owner", where=row.uid)
+        if row.owner == 0:
+            # Accepted by a server, or given back by one: an engine that serves its queue takes it.
+            if not row.queue and row.state is not RunState.SCHEDULED:
+                yield Problem(code="I9", what="an open run has no owner", where=row.uid)
         elif row.owner not in {each.engine for each in self.store.engines()}:
             hint = "any engine that is started takes it over"
             yield Problem(code="I9", what="an open run's owner is unknown", where=row.uid, hint=hint)

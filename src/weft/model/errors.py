@@ -265,6 +265,12 @@ class CommitUnknown(StoreError):
     code = "W3107"
 
 
+class Conflict(StoreError):
+    """A record is not as the writer believed: somebody else wrote it first."""
+
+    code = "W3108"
+
+
 class ArtifactMissing(WorldError):
     """A stored result's bytes are gone."""
 

@@ -36,6 +36,7 @@ class RunRow(msgspec.Struct, kw_only=True):
     error: ErrorInfo | None = None
     owner: int = 0
     epoch: int = 0
+    queue: str = ""
 
 
 class TaskRow(msgspec.Struct, kw_only=True):

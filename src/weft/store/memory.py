@@ -35,6 +35,7 @@ from weft.model.rows import MapRow, RunRow, SignalRow, Snapshot, TaskRow
 from weft.model.states import TaskState
 from weft.store.event_log import Packed, bounds, encode_block, pack, unpack
 from weft.store.isolation import isolated, run_copy, task_copy
+from weft.store.memory_records import MemoryRecords
 from weft.store.protocol import CacheRow, EngineRow, EventRow, PublishedRow, Request
 from weft.store.query import RUNS, TASKS, parse, predicate
 from weft.store.references import LATEST, prefixes, unknown_run, unknown_task
@@ -64,7 +65,7 @@ class _Run:
         self.blocks: list[Block] = []
 
 
-class MemoryStore:
+class MemoryStore(MemoryRecords):
     """``Store`` in this process's memory.
 
     Args:
@@ -72,6 +73,7 @@ class MemoryStore:
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
         self._clock = clock
         self._lock = threading.RLock()
         self._runs: dict[int, _Run] = {}
@@ -163,21 +165,45 @@ class MemoryStore:
                 self._engines[engine].expires_at = 0.0
 
     def claim(
-        self, engine: int, *, now: float, runs: Sequence[int] | None = None, dead: Sequence[int] = ()
+        self,
+        engine: int,
+        *,
+        now: float,
+        runs: Sequence[int] | None = None,
+        dead: Sequence[int] = (),
+        queues: Sequence[str] | None = None,
+        limit: int | None = None,
     ) -> dict[int, int]:
         """See ``Store.claim``."""
         with self._lock:
             if runs is None:
-                runs = sorted(run for run, held in self._runs.items() if held.row.ended_at is None)
+                runs = sorted(
+                    run
+                    for run, held in self._runs.items()
+                    if held.row.ended_at is None and (queues is None or held.row.queue in queues)
+                )
             live = {each.engine for each in self._engines.values() if each.expires_at > now} - set(dead)
             claimed: dict[int, int] = {}
             for run in dict.fromkeys(runs):
                 held = self._runs.get(run)
+                if limit is not None and len(claimed) >= limit:
+                    break
                 if held is not None and held.row.owner not in live:
                     held.row.owner = engine
                     held.row.epoch += 1
                     claimed[run] = held.row.epoch
             return claimed
+
+    def assign(self, runs: Sequence[int], queue: str) -> None:
+        """See ``Store.assign``."""
+        with self._lock:
+            for run in runs:
+                held = self._runs.get(run)
+                if held is not None and held.row.ended_at is None:
+                    held.row.queue = queue
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """See ``Store.listen``. There is no other process."""
 
     def ask(self, request: Request) -> bool:
         """See ``Store.ask``."""

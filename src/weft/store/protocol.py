@@ -10,7 +10,7 @@ Rules, which ``tests/conformance/test_stores.py`` checks on every store:
 4. Reading never blocks the writer, and sees only committed transactions.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -99,6 +99,42 @@ class Request(msgspec.Struct, kw_only=True):
     force: bool = False
 
 
+class Record(msgspec.Struct, kw_only=True):
+    """A named document: a schedule, a variable, a delivery that is due. What runs are made of is no record.
+
+    Attributes:
+        kind, name: Its identity.
+        body: A struct of the kind's own, by msgpack; see ``store/records.py``.
+        revision: Grows over all records with each write and never comes again, so that a change is seen.
+        at: When it was last written, Unix seconds.
+        due_at: When somebody has to look at it; ``None``: no time.
+    """
+
+    kind: str
+    name: str
+    body: bytes
+    revision: int
+    at: float
+    due_at: float | None = None
+
+
+class Write(msgspec.Struct, frozen=True, kw_only=True):
+    """One record as it shall be.
+
+    Attributes:
+        kind, name: Which.
+        body: Its new body; ``None`` deletes it.
+        due_at: As in ``Record``.
+        expect: The revision that it must have now, 0 if it must not exist; ``None`` takes whatever is there.
+    """
+
+    kind: str
+    name: str
+    body: bytes | None
+    due_at: float | None = None
+    expect: int | None = None
+
+
 class Reader(Protocol):
     """The questions anyone may ask, at any time, beside any engine."""
 
@@ -157,6 +193,15 @@ class Reader(Protocol):
     def workflows(self) -> list[tuple[str, int, str, float]]:
         """Name, newest version number, its graph's digest and when it was stored, for each workflow."""
 
+    def record(self, kind: str, name: str) -> Record | None:
+        """The record of this kind and name; ``None`` if there is none."""
+
+    def records(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Record]:
+        """By name (byte order); ``prefix`` narrows them, ``after`` is a name for paging."""
+
+    def due(self, kind: str, *, before: float, limit: int = 100) -> list[Record]:
+        """Those with ``due_at`` not after ``before``, the earliest first."""
+
     def all_runs(self) -> Iterator[RunRow]:
         """Every run, oldest first, read in pages (``weft verify``)."""
 
@@ -168,7 +213,8 @@ class Store(Reader, Protocol):
         """Make the changes durable in one transaction.
 
         ``epochs`` gives the fencing epoch under which the caller owns each run touched; a ``RunAdded`` makes
-        the caller the owner under the epoch given.
+        the caller the owner under the epoch given. With engine 0, which is nobody, that is a run for
+        whichever engine claims it first.
 
         Returns:
             The runs that were refused because another engine owns them now; usually none.
@@ -199,14 +245,43 @@ class Store(Reader, Protocol):
         """Give up the engine's lease: its open runs may be claimed at once."""
 
     def claim(
-        self, engine: int, *, now: float, runs: Sequence[int] | None = None, dead: Sequence[int] = ()
+        self,
+        engine: int,
+        *,
+        now: float,
+        runs: Sequence[int] | None = None,
+        dead: Sequence[int] = (),
+        queues: Sequence[str] | None = None,
+        limit: int | None = None,
     ) -> dict[int, int]:
-        """Take over open runs whose owner's lease is over (or whose owner is in ``dead``).
+        """Take over open runs whose owner's lease is over (or whose owner is in ``dead``), or is nobody.
 
-        ``runs`` limits it to these. Each claimed run's epoch grows by one, which fences the old owner.
+        ``runs`` limits it to these, which may have ended; ``queues`` to the runs of these queues, the oldest
+        ``limit`` of them. Each claimed run's epoch grows by one, which fences the old owner.
 
         Returns:
             Run to its new epoch. A run that a live engine owns is left out.
+        """
+
+    def assign(self, runs: Sequence[int], queue: str) -> None:
+        """Put open runs into a queue, from which its engines may take them; "" keeps them from all."""
+
+    def write(self, writes: Sequence[Write], *, at: float) -> list[int]:
+        """Write records in one transaction: all of them or, if one is not as expected, none.
+
+        Returns:
+            Their new revisions, in the order given.
+
+        Raises:
+            Conflict: A record's revision is not the expected one.
+            StoreBusy, StoreFull, StoreReadOnly, StoreCorrupt: Nothing was changed.
+        """
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Call ``wake`` soon after another process left something for engines: requests, runs, records.
+
+        Never the only way to learn of it: a store that cannot tell (a file) never calls it, and any may miss
+        one. ``wake`` is called from a thread of the store's and must return at once.
         """
 
     def ask(self, request: Request) -> bool:

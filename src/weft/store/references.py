@@ -5,6 +5,9 @@ from weft.model.errors import NotFound
 LATEST = "@latest"
 _PREFIX = "run_"
 
+LAST = "\U0010ffff"
+"""Put after a prefix it is past all that begin with it, in byte order."""
+
 
 def prefixes(ref: str) -> list[tuple[str, str]]:
     """Half-open ranges of public ids that ``ref`` may begin, best first.
@@ -12,7 +15,7 @@ def prefixes(ref: str) -> list[tuple[str, str]]:
     Typed by hand: as it is, and with the ``run_`` and the capitals of a ULID.
     """
     typed = [ref, _PREFIX + ref.removeprefix(_PREFIX).upper()]
-    return [(each, each + "\U0010ffff") for each in dict.fromkeys(typed) if ref]
+    return [(each, each + LAST) for each in dict.fromkeys(typed) if ref]
 
 
 def unknown_run(ref: str | int) -> NotFound:

@@ -30,9 +30,10 @@ from weft.model.graph import Graph
 from weft.model.states import RunState
 from weft.store.batch import Batch, encode, error_json, plan
 from weft.store.event_log import EMPTY, bounds, encode_block
-from weft.store.protocol import Request
+from weft.store.protocol import Request, Write
 from weft.store.sqlite_connection import Writer
 from weft.store.sqlite_read import SqliteReader
+from weft.store.sqlite_records import write_records
 from weft.store.sqlite_rows import decode_request
 from weft.store.statements import statements
 
@@ -120,13 +121,22 @@ class SqliteStore(SqliteReader):
             db.execute(self._do["set_expiry"], (CLOSED, engine)).fetchall()
 
     def claim(
-        self, engine: int, *, now: float, runs: Sequence[int] | None = None, dead: Sequence[int] = ()
+        self,
+        engine: int,
+        *,
+        now: float,
+        runs: Sequence[int] | None = None,
+        dead: Sequence[int] = (),
+        queues: Sequence[str] | None = None,
+        limit: int | None = None,
     ) -> dict[int, int]:
         """See ``Store.claim``."""
         gone = json.dumps(list(dead))
         if runs is None:
             # Asked again and again by idle engines: without a write lock when there is nothing to claim.
-            runs = [run for (run,) in self._fetch("claimable", gone, now)]
+            served = None if queues is None else json.dumps(list(queues))
+            most = -1 if limit is None else limit
+            runs = [run for (run,) in self._fetch("claimable", gone, now, served, most)]
         if not runs:
             return {}
         claimed: dict[int, int] = {}
@@ -136,6 +146,18 @@ class SqliteStore(SqliteReader):
                 if taken:
                     claimed[run] = taken[0][0]
         return claimed
+
+    def assign(self, runs: Sequence[int], queue: str) -> None:
+        """See ``Store.assign``."""
+        with self._writer.transaction() as db:
+            db.executemany(self._do["assign_run"], [(queue, run) for run in runs])
+
+    def write(self, writes: Sequence[Write], *, at: float) -> list[int]:
+        """See ``Store.write``."""
+        return write_records(self._writer, self._do, writes, at)
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """See ``Store.listen``. A file tells nobody that it changed."""
 
     def ask(self, request: Request) -> bool:
         """See ``Store.ask``."""
@@ -283,6 +305,7 @@ class SqliteStore(SqliteReader):
                 json.dumps(change.tags),
                 encode(change.params) if change.params else None,
                 encode(change.facts) if change.facts else None,
+                change.queue,
             ),
         )
 

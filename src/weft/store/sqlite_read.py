@@ -10,9 +10,10 @@ from weft.model.graph import Graph, Node
 from weft.model.rows import MapRow, RunRow, SignalRow, Snapshot, TaskRow
 from weft.model.states import TaskState
 from weft.store.event_log import unpack
-from weft.store.protocol import CacheRow, EngineRow, EventRow, PublishedRow
-from weft.store.references import prefixes, unknown_run, unknown_task
+from weft.store.protocol import CacheRow, EngineRow, EventRow, PublishedRow, Record
+from weft.store.references import LAST, prefixes, unknown_run, unknown_task
 from weft.store.sqlite_connection import Readers
+from weft.store.sqlite_records import record_of
 from weft.store.sqlite_rows import (
     RUN_COLUMNS,
     TASK_COLUMNS,
@@ -167,6 +168,20 @@ class SqliteReader:
     def workflows(self) -> list[tuple[str, int, str, float]]:
         """See ``Reader.workflows``."""
         return self._fetch("workflows")
+
+    def record(self, kind: str, name: str) -> Record | None:
+        """See ``Reader.record``."""
+        found = self._fetch("record", kind, name)
+        return record_of(found[0]) if found else None
+
+    def records(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Record]:
+        """See ``Reader.records``."""
+        found = self._fetch("records", kind, after, prefix, prefix + LAST, max(limit, 0))
+        return [record_of(each) for each in found]
+
+    def due(self, kind: str, *, before: float, limit: int = 100) -> list[Record]:
+        """See ``Reader.due``."""
+        return [record_of(each) for each in self._fetch("due", kind, before, max(limit, 0))]
 
     def all_runs(self) -> Iterator[RunRow]:
         """See ``Reader.all_runs``."""

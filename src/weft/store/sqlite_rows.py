@@ -17,7 +17,7 @@ from weft.store.protocol import Request
 
 RUN_COLUMNS = (
     "run, uid, workflow, dialect, graph, version, state, owner, epoch, created_at, started_at, ended_at, "
-    "project, key, parent_run, parent_task, tags, params, facts, result, error"
+    "project, key, parent_run, parent_task, tags, params, facts, result, error, queue"
 )
 TASK_COLUMNS = (
     "run, idx, state, attempt, generation, failures, cause, by, first_at, changed_at, started_at, ended_at, "
@@ -67,6 +67,7 @@ def run_row(columns: tuple[Any, ...]) -> RunRow:
         facts,
         result,
         error,
+        queue,
     ) = columns
     # fmt: on
     return RunRow(
@@ -91,6 +92,7 @@ def run_row(columns: tuple[Any, ...]) -> RunRow:
         error=decode_error(error) if error is not None else None,
         owner=owner,
         epoch=epoch,
+        queue=queue,
     )
 
 

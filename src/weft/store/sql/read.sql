@@ -96,8 +96,19 @@ SELECT run FROM run INDEXED BY run_open
 WHERE ended_at IS NULL AND (
     owner IN (SELECT value FROM json_each(?1))
     OR NOT EXISTS (SELECT 1 FROM engine WHERE engine = run.owner AND expires_at > ?2)
-)
-ORDER BY run;
+) AND (?3 IS NULL OR queue IN (SELECT value FROM json_each(?3)))
+ORDER BY run LIMIT ?4;
+
+-- name: record
+SELECT kind, name, body, revision, at, due_at FROM record WHERE kind = ? AND name = ?;
+
+-- name: records
+SELECT kind, name, body, revision, at, due_at FROM record
+WHERE kind = ? AND name > ? AND name >= ? AND name < ? ORDER BY name LIMIT ?;
+
+-- name: due
+SELECT kind, name, body, revision, at, due_at FROM record
+WHERE kind = ? AND due_at <= ? ORDER BY due_at, name LIMIT ?;
 
 -- name: requests
 -- Asked again and again by every engine: the table is nearly always empty.

@@ -16,11 +16,11 @@ INSERT INTO event (seq, run, lowest, highest, body) VALUES (?, ?, ?, ?, ?);
 -- name: add_run
 INSERT INTO run (
     run, uid, workflow, dialect, graph, version, state, owner, epoch, created_at,
-    project, key, parent_run, parent_task, tags, params, facts
+    project, key, parent_run, parent_task, tags, params, facts, queue
 )
 VALUES (
     ?1, ?2, ?3, ?4, ?5, coalesce((SELECT version FROM graph WHERE digest = ?5), 0), ?6, ?7, ?8, ?9,
-    ?10, ?11, ?12, ?13, ?14, ?15, ?16
+    ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17
 );
 
 -- name: change_run
@@ -96,6 +96,24 @@ WHERE run = ?2 AND (
     OR NOT EXISTS (SELECT 1 FROM engine WHERE engine = run.owner AND expires_at > ?4)
 )
 RETURNING epoch;
+
+-- name: assign_run
+UPDATE run SET queue = ? WHERE run = ? AND ended_at IS NULL;
+
+-- name: next_revision
+-- One counter for all records, so that a name that is used again does not get an old revision.
+UPDATE meta SET value = value + 1 WHERE name = 'revision' RETURNING value;
+
+-- name: revision
+SELECT revision FROM record WHERE kind = ? AND name = ?;
+
+-- name: put_record
+INSERT INTO record (kind, name, revision, at, due_at, body) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (kind, name) DO UPDATE SET
+    revision = excluded.revision, at = excluded.at, due_at = excluded.due_at, body = excluded.body;
+
+-- name: delete_record
+DELETE FROM record WHERE kind = ? AND name = ?;
 
 -- name: add_request
 INSERT INTO request (request_id, run, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING number;

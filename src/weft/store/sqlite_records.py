@@ -1,0 +1,39 @@
+"""Records in SQLite: named documents, written by compare-and-set."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+from weft.store.protocol import Record, Write
+from weft.store.records import conflict
+from weft.store.sqlite_connection import Writer
+
+Row = tuple[str, str, bytes, int, float, float | None]
+
+
+def record_of(row: Row) -> Record:
+    """A record from its columns, in the order of the statements."""
+    kind, name, body, revision, at, due_at = row
+    return Record(kind=kind, name=name, body=body, revision=revision, at=at, due_at=due_at)
+
+
+def write_records(writer: Writer, do: dict[str, str], writes: Sequence[Write], at: float) -> list[int]:
+    """See ``Store.write``."""
+    with writer.transaction() as db:
+        return [_write(db, do, each, at) for each in writes]
+
+
+def _write(db: apsw.Connection, do: dict[str, str], write: Write, at: float) -> int:
+    identity = write.kind, write.name
+    if write.expect is not None:
+        known: list[Any] = db.execute(do["revision"], identity).fetchall()
+        found = known[0][0] if known else 0
+        if found != write.expect:
+            raise conflict(write, found)
+    revision = int(db.execute(do["next_revision"]).get)
+    if write.body is None:
+        db.execute(do["delete_record"], identity)
+    else:
+        db.execute(do["put_record"], (*identity, revision, at, write.due_at, write.body))
+    return revision
