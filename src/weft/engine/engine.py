@@ -8,9 +8,6 @@ Everything a step decides is committed before anything acts on it; nothing in me
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from hashlib import sha256
-
-import msgspec
 
 from weft.artifacts.artifacts import Artifacts
 from weft.core.changes import Cause, Change, MapExpanded, RunAdded, RunChanged, TaskChanged
@@ -32,15 +29,14 @@ from weft.core.events import (
 from weft.core.state import FLOW, INLINE, UNBOUNDED, Run, State
 from weft.core.step import step_all
 from weft.engine.clock import Clock, SystemClock, entropy
+from weft.engine.duties import Duties
+from weft.engine.intake import Intake
 from weft.engine.preparing import Evaluator, Preparer
 from weft.engine.recovery import holds, restored, root_end, shows
-from weft.engine.requests import event_of
 from weft.engine.watchers import Watchers
 from weft.executors.protocol import Executor
 from weft.model.attempts import Attempt, Ended, Report
 from weft.model.errors import CommitUnknown, ErrorInfo, NotFound, RunPaused, StaleOwner, StoreBusy, WeftError
-from weft.model.graph import Graph
-from weft.model.ids import ulid
 from weft.model.states import RUN_TERMINAL, TERMINAL, TaskState
 from weft.model.values import Result
 from weft.runtime.host import Pending, RunRequest
@@ -52,17 +48,8 @@ BATCH = 4096
 COMMIT_TRIES = 3
 """How often a commit that was not made, by an error of the storage, is tried before the engine gives up."""
 
-REQUESTS_EVERY_S = 0.25
-"""Between two looks at what other processes ask of the runs here."""
-
 BUSY_PATIENCE_S = 60.0
 """How long another process may hold the store's write lock before the engine gives up."""
-
-OWNED_CHECKS = 32
-"""Runs that are looked at with each heartbeat: are they still this engine's?"""
-
-RUN_IDS = 64
-"""Internal run ids reserved at a time."""
 
 FLOWS = "thread"
 """The executor that runs flows' bodies, each on a thread of its own."""
@@ -84,6 +71,7 @@ class Engine:
         pools: Slots by pool name.
         name, host, pid, process_started: How the store knows this engine.
         lease_s: How long after its last heartbeat another engine may take over.
+        queues: Queues whose runs it takes over by itself, once it is started; by default none.
     """
 
     def __init__(
@@ -102,6 +90,7 @@ class Engine:
         pid: int = 0,
         process_started: str = "",
         lease_s: float = 10.0,
+        queues: Sequence[str] = (),
     ) -> None:
         self.store = store
         self.artifacts = artifacts
@@ -111,30 +100,23 @@ class Engine:
         self.state = State(pools=pools)
         self.watchers = Watchers()
         self.halted: WeftError | None = None
-        self._entropy = entropy
+        self.epochs: dict[int, int] = {}
+        self.turning = threading.Lock()
+        self.duties = Duties(self, lease_s=lease_s, queues=queues)
+        self.id = 0
         self._preparer = Preparer(store, artifacts, evaluators or {})
         self._identity = (name, host, pid, process_started)
         self._lease_s = lease_s
         self._inbox: deque[Event] = deque()
-        self._turning = threading.Lock()
+        self._intake = Intake(store, self.clock, entropy, writing=self.turning)
         self._turner = 0
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._closing = False
-        self._leaving = False
+        self.leaving = False
         self._listeners: list[Listener] = []
         self._capacities: dict[str, int] = {}
-        self._graphs: set[str] = set()
-        self._digests: dict[int, tuple[Graph, str]] = {}
-        self._ids_lock = threading.Lock()
-        self._ids = iter(range(0))
-        self._beat_at = 0.0
-        self._ask_at = 0.0
-        self._leased_until = 0.0
-        self._unchecked: list[int] = []
         self._asleep_until = 0.0
-        self._epochs: dict[int, int] = {}
-        self.id = 0
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -150,14 +132,15 @@ class Engine:
             at=now,
             expires_at=now + self._lease_s,
         )
-        self._beat_at = now + self._lease_s / 3
-        self._leased_until = now + self._lease_s
+        self.duties.begin(now)
         for executor in self.executors.values():
             executor.start(self.report)
 
     def start(self) -> None:
         """Open, and turn in a thread of its own as well as in callers'."""
         self.open()
+        if self.duties.queues:
+            self.store.listen(self.hurry)
         self._thread = threading.Thread(target=self._run, name="weft-engine", daemon=True)
         self._thread.start()
 
@@ -168,13 +151,13 @@ class Engine:
         """
         if self._closing:
             return
-        self._leaving = True
+        self.leaving = True
         for executor in self.executors.values():
             executor.close(grace_s=grace_s)
         self.pump()
         self._closing = True
         healthy = self.halted is None
-        self._halt(self.halted or RunPaused("the engine was closed", hint="weft runs resume goes on"))
+        self.halt(self.halted or RunPaused("the engine was closed", hint="weft runs resume goes on"))
         self._wake.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
@@ -206,25 +189,13 @@ class Engine:
         handles: list[Pending] = []
         events: list[Event] = []
         for request in requests:
-            run, uid, digest = self._new_run(request.graph)
-            added = RunAdded(
-                run,
-                uid,
-                request.graph.workflow,
-                digest,
-                self.clock.now(),
-                request.graph.dialect,
-                request.params,
-                request.tags,
-                request.project,
-                request.key,
-                facts={"executor": self.default, **request.facts},
-            )
+            added = self._intake.accept(request, {"executor": self.default})
+            run = added.run
             pending = Pending(run, 0, carry_out)
-            pending.uid = uid
+            pending.uid = added.uid
             pending.of_run = True
             self.watchers.add(pending)
-            self._epochs[run] = 1
+            self.epochs[run] = 1
             handles.append(pending)
             events.append(Submitted(added, request.graph, 1, request.inline))
         self._inbox.extend(events)
@@ -266,7 +237,7 @@ class Engine:
     def leave(self, run: int, error: WeftError) -> None:
         """Pause a run, and tell whoever waits for it here that it does not go on."""
         self.post(PauseRun(run, Cause.INTERRUPTED))
-        with self._turning:
+        with self.turning:
             self.watchers.halt_run(run, error)
 
     def send(self, run: int, name: str, payload: Result, signal_id: str) -> None:
@@ -281,12 +252,14 @@ class Engine:
         self,
         runs: Sequence[int] | None = None,
         *,
-        dead: Sequence[int] = (),
+        dead: Iterable[int] = (),
         resume: bool = True,
         inline: Sequence[int] = (),
         carry_out: Callable[[Attempt], None] | None = None,
+        queues: Sequence[str] | None = None,
+        limit: int | None = None,
     ) -> dict[int, Pending]:
-        """Take over runs whose owner is gone, and go on with them.
+        """Take over runs whose owner is gone or nobody, and go on with them.
 
         Args:
             runs: Only these; ``None``: every one there is.
@@ -294,8 +267,12 @@ class Engine:
             resume: Whether paused runs go on too.
             inline: Runs whose root this thread carries out itself.
             carry_out: How it does that.
+            queues: Only runs of these queues.
+            limit: Only so many, the oldest.
         """
-        claimed = self.store.claim(self.id, now=self.clock.now(), runs=runs, dead=dead)
+        claimed = self.store.claim(
+            self.id, now=self.clock.now(), runs=runs, dead=list(dead), queues=queues, limit=limit
+        )
         handles: dict[int, Pending] = {}
         events: list[Restored] = []
         failed: WeftError | None = None
@@ -320,11 +297,11 @@ class Engine:
             pending.of_run = True
             pending.ending = root_end(event.snapshot)
             self.watchers.add(pending)
-        with self._turning:
+        with self.turning:
             for event in events:
                 # What this engine still remembers of the run is from before another one owned it.
                 self._drop(event.snapshot.run.run)
-                self._epochs[event.snapshot.run.run] = event.epoch
+                self.epochs[event.snapshot.run.run] = event.epoch
             # All at once: nothing new may take the slots of attempts that still live, whosever they are.
             self._inbox.extend(events)
         self.pump()
@@ -334,7 +311,7 @@ class Engine:
 
     def busy(self, run: int) -> bool:
         """Whether executors have attempts of the run; flows' bodies and callers' own threads do not count."""
-        with self._turning:
+        with self.turning:
             found = self.state.runs.get(run)
             if found is None:
                 return False
@@ -349,7 +326,7 @@ class Engine:
 
     def report(self, reports: Iterable[Report]) -> None:
         """Take in what executors say, and let the engine's own thread deal with it."""
-        self.tell([each for each in reports if not self._given_up(each)] if self._leaving else reports)
+        self.tell([each for each in reports if not self._given_up(each)] if self.leaving else reports)
 
     def _given_up(self, report: Report) -> bool:
         """Whether an attempt ended only because this engine leaves: so it has not ended, for the store."""
@@ -376,14 +353,14 @@ class Engine:
 
     def pump(self) -> None:
         """Turn until the inbox is empty, or another thread is at it (which then sees to the rest)."""
-        while self._inbox and self._turning.acquire(blocking=False):
+        while self._inbox and self.turning.acquire(blocking=False):
             try:
                 self._turner = threading.get_ident()
                 while self._inbox:
                     self.turn()
             finally:
                 self._turner = 0
-                self._turning.release()
+                self.turning.release()
 
     def turn(self) -> bool:
         """Take in what there is as one transaction, and act on it. Returns whether there was anything."""
@@ -412,10 +389,10 @@ class Engine:
             if due is not None and due < self._asleep_until:
                 self._wake.set()  # The engine's own thread sleeps past a timer that is new.
         except WeftError as exc:
-            self._halt(exc)
+            self.halt(exc)
         except BaseException as exc:
             what = f"the engine failed: {type(exc).__name__}: {exc}"
-            self._halt(WeftError(what, hint="this is a bug in Weft"))
+            self.halt(WeftError(what, hint="this is a bug in Weft"))
             raise
         return True
 
@@ -430,7 +407,7 @@ class Engine:
         """Make a step durable. Returns the runs that are another engine's by now, and were left out."""
         touched = {change.run for change in changes}
         runs = self.state.runs
-        epochs = {run: self._epochs[run] for run in touched}
+        epochs = {run: self.epochs[run] for run in touched}
         waited = 0.0
         unknown = 0
         refused: frozenset[int] | None
@@ -453,9 +430,9 @@ class Engine:
                     raise
         for run in touched:
             if run not in runs:
-                self._epochs.pop(run, None)
+                self.epochs.pop(run, None)
         if refused:
-            self._lost_ownership(refused)
+            self.lose(refused)
         return refused
 
     def _publish(self, changes: list[Change], commands: list[Command]) -> None:
@@ -495,7 +472,7 @@ class Engine:
                 task = self.state.task(command.run, command.idx)
                 if task is not None:
                     self._inbox.append(self._preparer.prepare(task, now))
-        if self._leaving:
+        if self.leaving:
             starts.clear()  # They are queued in the store, and whoever goes on with the run starts them.
         for name, attempts in starts.items():
             try:
@@ -519,9 +496,9 @@ class Engine:
 
     # --- trouble ------------------------------------------------------------------------------------------
 
-    def _lost_ownership(self, refused: Iterable[int]) -> None:
+    def lose(self, runs: Iterable[int]) -> None:
         """Another engine owns these runs now: forget them, and tell whoever waits for them here."""
-        for run in refused:
+        for run in runs:
             gone = self._drop(run)
             # One that has just ended here is not remembered any more, but somebody may wait for it.
             error = StaleOwner(
@@ -532,7 +509,7 @@ class Engine:
 
     def _drop(self, run: int) -> Run | None:
         """Forget a run before anything else happens, and stop what this process carries out for it."""
-        self._epochs.pop(run, None)
+        self.epochs.pop(run, None)
         gone = self.state.runs.get(run)
         if gone is None:
             return None
@@ -566,13 +543,15 @@ class Engine:
                 return None
         return frozenset(refused)
 
-    def _halt(self, error: WeftError) -> None:
+    def halt(self, error: WeftError) -> None:
+        """Stop for good, and tell everybody who waits why."""
         self.halted = error
         self.watchers.halt(error)
 
     # --- the engine's own thread --------------------------------------------------------------------------
 
     def _run(self) -> None:
+        duties = self.duties
         while True:
             patience_s = self._patience()
             self._asleep_until = self.clock.now() + patience_s
@@ -581,106 +560,26 @@ class Engine:
             self._asleep_until = 0.0
             if self._closing:
                 return
-            self.beat()
-            asked = self.requested()
+            duties.beat()
+            asked = duties.hear()
             due = self.state.next_due()
             if due is not None and due <= self.clock.now():
                 self._inbox.append(Tick())
             self.pump()
             if asked:
-                self.answered(asked)
+                duties.heard(asked)
+            duties.claim()
+
+    def hurry(self) -> None:
+        """Something may have come for this engine from another process: look now."""
+        self.duties.hurry()
+        self._wake.set()
 
     def _patience(self) -> float:
         now = self.clock.now()
-        until = min(self._beat_at, self._ask_at)
+        patience_s = self.duties.patience_s(now)
         due = self.state.next_due()
-        if due is not None:
-            until = min(until, due)
-        return min(max(until - now, 0.0), self._lease_s / 3)
-
-    def requested(self) -> list[str]:
-        """Take in what other processes ask of the runs here; returns the requests' ids."""
-        now = self.clock.now()
-        if now < self._ask_at or self.halted is not None:
-            return []
-        self._ask_at = now + REQUESTS_EVERY_S
-        if not self.state.runs:
-            return []
-        try:
-            found = self.store.requests(self.id)
-        except WeftError:
-            return []  # The store is busy or broken: the next commit tells, and the requests stay.
-        # A run that is being restored has none of its own state yet: its requests can wait.
-        found = [each for each in found if each.run in self.state.runs]
-        self._inbox.extend(event for each in found if (event := event_of(each)) is not None)
-        return [each.request_id for each in found]
-
-    def answered(self, request_ids: Sequence[str]) -> None:
-        """Forget requests that were taken in, once what they did is durable; else they are taken in again."""
-        with self._turning:
-            if self._inbox or self.halted is not None:
-                return
-            try:
-                self.store.drop_requests(request_ids)
-            except WeftError:
-                return
-
-    def beat(self) -> None:
-        """Prolong the lease when it is time to."""
-        now = self.clock.now()
-        # A clock that was set back must not keep it waiting until it has caught up.
-        early = self._beat_at - self._lease_s / 3 <= now < self._beat_at
-        if early or self.halted is not None:
-            return
-        self._beat_at = now + self._lease_s / 3
-        with self._turning:
-            try:
-                self.store.heartbeat(self.id, expires_at=now + self._lease_s)
-                lapsed, self._leased_until = now >= self._leased_until, now + self._lease_s
-                self._check_ownership(len(self.state.runs) if lapsed else OWNED_CHECKS)
-            except StoreBusy:
-                self._beat_at = now + self._lease_s / 10
-            except WeftError as exc:
-                self._halt(exc)
-
-    def _check_ownership(self, most: int) -> None:
-        """Look whether some runs are still this engine's, in turn.
-
-        A commit would tell, but a run that waits makes none; and another engine's clock may be ahead.
-        """
-        if not self._unchecked:
-            self._unchecked = list(self.state.runs)
-        looked, self._unchecked = self._unchecked[-most:], self._unchecked[:-most]
-        self._lost_ownership([run for run in looked if run in self.state.runs and not self._owns(run)])
-
-    def _owns(self, run: int) -> bool:
-        try:
-            row = self.store.run_by_id(run)
-        except NotFound:
-            return False
-        return (row.owner, row.epoch) == (self.id, self._epochs.get(run))
-
-    def _new_run(self, graph: Graph) -> tuple[int, str, str]:
-        # Sets have no order of their own: without one, equal graphs would differ between processes.
-        known = self._digests.get(id(graph))
-        if known is not None and known[0] is graph:
-            digest = known[1]
-        else:
-            digest = sha256(msgspec.msgpack.encode(graph, order="deterministic")).hexdigest()
-            self._digests = {id(graph): (graph, digest)}
-        now = self.clock.now()
-        with self._ids_lock:
-            if digest not in self._graphs:
-                with self._turning:
-                    self.store.put_graph(digest, graph, at=now)
-                self._graphs.add(digest)
-            run = next(self._ids, None)
-            if run is None:
-                with self._turning:
-                    first = self.store.reserve_runs(RUN_IDS)
-                self._ids = iter(range(first, first + RUN_IDS))
-                run = next(self._ids)
-        return run, ulid("run", int(now * 1000), self._entropy()), digest
+        return patience_s if due is None else min(patience_s, max(due - now, 0.0))
 
 
 def _gone(attempt: Attempt, now: float) -> Ended:

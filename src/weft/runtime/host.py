@@ -187,10 +187,10 @@ class RunRequest:
         graph: What to run.
         params: Its parameters, serialised.
         inline: Whether the requesting thread carries out the root itself.
-        tags, project, key, facts: As in ``core.changes.RunAdded``.
+        tags, project, key, facts, queue: As in ``core.changes.RunAdded``.
     """
 
-    __slots__ = ("facts", "graph", "inline", "key", "params", "parent", "project", "tags")
+    __slots__ = ("facts", "graph", "inline", "key", "params", "project", "queue", "tags")
 
     def __init__(
         self,
@@ -202,6 +202,7 @@ class RunRequest:
         project: str = "",
         key: str | None = None,
         facts: dict[str, Any] | None = None,
+        queue: str = "",
     ) -> None:
         self.graph = graph
         self.params = params
@@ -210,6 +211,7 @@ class RunRequest:
         self.project = project
         self.key = key
         self.facts = facts or {}
+        self.queue = queue
 
 
 class Host(Protocol):

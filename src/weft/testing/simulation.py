@@ -254,7 +254,7 @@ class Simulation:
             process.hangs = process.hangs and rng.random() < 0.9
             if not process.hangs:
                 self.acting = process
-                process.engine.beat()
+                process.engine.duties.beat()
         process = self.acting = rng.choice(self.processes)
         if rng.random() < self.faults.jump:
             self.clock.advance(rng.choice((-3600.0, -5.0, 3600.0, 90.0)))
@@ -310,7 +310,7 @@ class Simulation:
             if each is not process:
                 each.hangs = False
                 self.acting = each
-                each.engine.beat()
+                each.engine.duties.beat()
                 each.claim()
 
     def _meddle(self, process: Process) -> None:
@@ -389,7 +389,7 @@ class Simulation:
         for process in list(self.processes):
             engine = process.engine
             self.acting = process
-            engine.beat()
+            engine.duties.beat()
             self._recover(process)
             for executor in process.executors.values():
                 executor.limit = max(executor.limit, 2)
