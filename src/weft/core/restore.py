@@ -45,6 +45,7 @@ class Restoration:
             run_added(snapshot.run),
             turn.state.compiled(snapshot.run.graph, snapshot.graph),
             event.epoch,
+            turn.state.executor,
         )
         self.run.node_refs = dict(snapshot.nodes)
         self.run.limited = self.run.limited or any(
@@ -411,4 +412,5 @@ def run_added(row: RunRow) -> RunAdded:
         row.parent_run,
         row.parent_task,
         row.facts,
+        row.queue,
     )

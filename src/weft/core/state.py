@@ -325,7 +325,7 @@ class Run:
         "waiting_events",
     )
 
-    def __init__(self, added: RunAdded, compiled: Compiled, epoch: int) -> None:
+    def __init__(self, added: RunAdded, compiled: Compiled, epoch: int, executor: str) -> None:
         self.added = added
         self.id = added.run
         self.uid = added.uid
@@ -335,7 +335,7 @@ class Run:
         self.epoch = epoch
         self.state = RunState.QUEUED
         self.started_at: float = added.at
-        self.default_executor: str = added.facts.get("executor", "")
+        self.default_executor: str = added.facts.get("executor", executor)
         self.tasks: dict[int, Task] = {}
         self.by_key: dict[str, Task] = {}
         self.next_idx = 0
@@ -414,6 +414,7 @@ class State:
 
     Attributes:
         runs: Open runs by id.
+        executor: Where tasks run that name no executor, in runs that do not say.
         limits: Attempts that each executor takes at once.
         inflight: Attempts that each executor has.
         queues: Per executor, a heap of what is ready: ``(-priority, sequence, task)``.
@@ -427,6 +428,7 @@ class State:
     __slots__ = (
         "_compiled",
         "default_slots",
+        "executor",
         "inflight",
         "limits",
         "maxima",
@@ -440,8 +442,15 @@ class State:
         "used",
     )
 
-    def __init__(self, *, pools: dict[str, int] | None = None, default_slots: int = 128) -> None:
+    def __init__(
+        self,
+        *,
+        pools: dict[str, int] | None = None,
+        default_slots: int = 128,
+        executor: str = "default",
+    ) -> None:
         self._compiled: dict[str, Compiled] = {}
+        self.executor = executor
         self.runs: dict[int, Run] = {}
         self.limits: dict[str, int] = {}
         self.inflight: dict[str, int] = {}

@@ -89,7 +89,8 @@ def settle(turn: Turn) -> None:
 
 
 def _submitted(turn: Turn, event: Submitted) -> None:
-    run = Run(event.added, turn.state.compiled(event.added.graph, event.graph), event.epoch)
+    state = turn.state
+    run = Run(event.added, state.compiled(event.added.graph, event.graph), event.epoch, state.executor)
     turn.state.runs[run.id] = run
     turn.changes.append(event.added)
     run.state = RunState.RUNNING

@@ -26,8 +26,6 @@ from weft.model.values import Plain, Result
 
 _PENDING, _READY = TaskState.PENDING, TaskState.READY
 PAUSED = RunState.PAUSED
-DEFAULT = "default"
-"""The executor of task runs for which nobody named one."""
 
 
 class Turn:
@@ -226,7 +224,7 @@ def executor_of(task: Task) -> str:
         return INLINE
     if task.is_flow:
         return FLOW
-    return task.node.placement.executor or task.run.default_executor or DEFAULT
+    return task.node.placement.executor or task.run.default_executor
 
 
 def holds_others(task: Task) -> bool:

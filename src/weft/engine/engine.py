@@ -97,7 +97,7 @@ class Engine:
         self.executors = dict(executors)
         self.default = default
         self.clock: Clock = clock or SystemClock()
-        self.state = State(pools=pools)
+        self.state = State(pools=pools, executor=default)
         self.watchers = Watchers()
         self.halted: WeftError | None = None
         self.epochs: dict[int, int] = {}

@@ -33,7 +33,7 @@ def test_an_illegal_move_of_a_task_run_raises_and_leaves_it_as_it_was(old: TaskS
     with pytest.raises(InvalidTransition):
         check_task(old, new)
     graph = Graph(workflow="w", root=Node(key="w", call=PythonCall("m", "f")))
-    run = Run(RunAdded(1, "run_1", "w", "g", 1.0), Compiled(graph), 1)
+    run = Run(RunAdded(1, "run_1", "w", "g", 1.0), Compiled(graph), 1, "default")
     task = run.root
     task.added = True
     task.state = old

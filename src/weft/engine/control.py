@@ -1,0 +1,237 @@
+"""The one way in for whoever wants something of runs: the API, the scheduler, triggers, the command line.
+
+It looks the same whether an engine lives in this process or not:
+
+* With one, a run goes straight to it and begins within a millisecond.
+* Without, a run is committed to the store as nobody's, and an engine that serves its queue claims it.
+
+What is asked of a run that an engine owns is a durable ``Request``, which that engine takes in wherever it
+lives. A run that has ended, or that nobody owns, is changed in the store itself, under an epoch of its own,
+and left in its queue.
+"""
+
+from collections.abc import Callable, Sequence
+
+from weft.core.changes import Change, TaskChanged
+from weft.core.clear import clear
+from weft.engine.clock import Clock, SystemClock, entropy
+from weft.engine.engine import Engine
+from weft.engine.intake import Intake
+from weft.model.errors import RunNotResumable, StaleOwner
+from weft.model.ids import ulid
+from weft.model.rows import RunRow, TaskRow
+from weft.model.values import Result
+from weft.runtime.host import RunRequest
+from weft.store.protocol import Request, Store
+
+NOBODY = 0
+"""The engine that owns what waits for one."""
+
+QUEUE = "default"
+"""The queue of runs that name none."""
+
+
+class Control:
+    """See the module.
+
+    Args:
+        store: Where runs live.
+        engine: The engine of this process; ``None`` if it has none.
+        clock: Time.
+        entropy: Ten random bytes a call, for ids.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine | None = None,
+        *,
+        clock: Clock | None = None,
+        entropy: Callable[[], bytes] = entropy,
+    ) -> None:
+        self.store = store
+        self.engine = engine
+        self.clock: Clock = clock or SystemClock()
+        self._entropy = entropy
+        self._intake = Intake(store, self.clock, entropy)
+
+    # --- runs that begin ----------------------------------------------------------------------------------
+
+    def submit(self, requests: Sequence[RunRequest], *, hold: bool = False) -> list[RunRow]:
+        """Accept runs; when this returns they are durable.
+
+        A request whose key has been used gives the run that has it, and makes none. A request without a
+        queue goes into ``QUEUE``.
+
+        Args:
+            requests: What is wanted.
+            hold: Keep them from every engine until ``release``.
+
+        Returns:
+            The runs, in the order of the requests.
+
+        Raises:
+            StoreError: They could not be made durable.
+        """
+        rows: list[RunRow | None] = []
+        new: list[tuple[int, RunRequest]] = []
+        for request in requests:
+            known = None if request.key is None else self.store.run_by_key(request.key)
+            rows.append(known)
+            if known is None:
+                new.append((len(rows) - 1, request))
+        plain = [(at, request) for at, request in new if request.key is None]
+        batches = [plain] if plain else []
+        # One whose key somebody else uses at the same instant is refused: it must not take others along.
+        batches += [[each] for each in new if each[1].key is not None]
+        for batch in batches:
+            accepted = self._accept([request for _, request in batch], hold=hold)
+            for (at, _), row in zip(batch, accepted, strict=True):
+                rows[at] = row
+        return [row for row in rows if row is not None]
+
+    def release(self, runs: Sequence[int], queue: str = QUEUE) -> None:
+        """Let engines take runs that were held."""
+        self.store.assign(runs, queue)
+        self._hurry()
+
+    def _accept(self, requests: Sequence[RunRequest], *, hold: bool) -> list[RunRow]:
+        """Runs that are new, one of which at most has a key."""
+        for request in requests:
+            request.queue = "" if hold else request.queue or QUEUE
+            request.inline = False
+        try:
+            if self.engine is not None and not hold and self._serves(requests):
+                runs = [pending.run for pending in self.engine.submit_all(requests)]
+            else:
+                runs = self._leave(requests)
+        except StaleOwner:
+            key = requests[0].key
+            known = None if key is None else self.store.run_by_key(key)
+            if known is None:
+                raise
+            return [known]
+        return [self.store.run_by_id(run) for run in runs]
+
+    def _serves(self, requests: Sequence[RunRequest]) -> bool:
+        assert self.engine is not None
+        return all(request.queue in self.engine.duties.queues for request in requests)
+
+    def _leave(self, requests: Sequence[RunRequest]) -> list[int]:
+        """Commit runs as nobody's."""
+        added = [self._intake.accept(request, {}) for request in requests]
+        runs = [each.run for each in added]
+        refused = self.store.commit(added, engine=NOBODY, epochs=dict.fromkeys(runs, 0))
+        if refused:
+            raise StaleOwner(
+                "a run of the same key was accepted at the same time", hint="look it up by its key"
+            )
+        self._hurry()
+        return runs
+
+    # --- runs that are there ------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        row: RunRow,
+        kind: str,
+        *,
+        by: str = "",
+        name: str = "",
+        idx: int = -1,
+        payload: Result | None = None,
+        force: bool = False,
+        request_id: str | None = None,
+    ) -> str:
+        """Ask something of a run that has not ended; durable when this returns.
+
+        Args:
+            row: The run.
+            kind, name, idx, payload, force: See ``store.protocol.Request``.
+            by: Who asks.
+            request_id: A second request of the same id is ignored; by default a new one.
+
+        Returns:
+            The request's id.
+
+        Raises:
+            RunNotResumable: The run has ended.
+        """
+        if row.state.terminal:
+            raise RunNotResumable(f"run {row.uid} has {row.state} already", where=row.uid)
+        now = self.clock.now()
+        request = Request(
+            request_id=request_id or ulid("req", int(now * 1000), self._entropy()),
+            run=row.run,
+            kind=kind,
+            at=now,
+            by=by,
+            name=name,
+            idx=idx,
+            payload=payload,
+            force=force,
+        )
+        self.store.ask(request)
+        if kind == "cancel" and row.owner == NOBODY and not row.queue:
+            self.store.assign([row.run], QUEUE)  # It was held: an engine has to see to its end.
+        self._hurry()
+        return request.request_id
+
+    def clear(
+        self,
+        row: RunRow,
+        *,
+        tasks: Sequence[int] = (),
+        downstream: bool = False,
+        only_failed: bool = False,
+        dry_run: bool = False,
+    ) -> list[TaskRow]:
+        """Run parts of a run that has ended again; see ``core.clear``.
+
+        Args:
+            row: The run.
+            tasks: Indexes of the task runs to run again; none is all of it.
+            downstream: Whether all that comes after them runs again too.
+            only_failed: Run again only what failed, was cancelled or could not start.
+            dry_run: Only say which task runs it would be.
+
+        Returns:
+            The task runs that run again, as they were before.
+
+        Raises:
+            RunNotResumable: The run has not ended, or there is nothing to run again.
+        """
+        if not row.state.terminal:
+            raise RunNotResumable(
+                f"run {row.uid} has not ended", where=row.uid, hint="cancel it, or wait for its end"
+            )
+        snapshot = self.store.load(row.run)
+        changes = clear(
+            snapshot, tasks=tasks, downstream=downstream, only_failed=only_failed, at=self.clock.now()
+        )
+        again = {each.idx for each in changes if isinstance(each, TaskChanged)}
+        cleared = [each for each in snapshot.tasks if each.idx in again]
+        if not dry_run:
+            if not changes:
+                raise RunNotResumable(f"there is nothing to run again in run {row.uid}", where=row.uid)
+            self._rewrite(row, changes)
+        return cleared
+
+    def _rewrite(self, row: RunRow, changes: Sequence[Change]) -> None:
+        """Commit changes of a run that nobody is at, and leave it to the engines of its queue."""
+        engines = [each.engine for each in self.store.engines()]
+        epoch = self.store.claim(NOBODY, now=self.clock.now(), runs=[row.run], dead=[*engines, NOBODY])[
+            row.run
+        ]
+        refused = self.store.commit(changes, engine=NOBODY, epochs={row.run: epoch})
+        if refused:
+            raise StaleOwner(
+                f"run {row.uid} was changed at the same time", where=row.uid, hint="look at it again"
+            )
+        if not row.queue:
+            self.store.assign([row.run], QUEUE)
+        self._hurry()
+
+    def _hurry(self) -> None:
+        if self.engine is not None:
+            self.engine.hurry()
