@@ -12,9 +12,12 @@ Rules:
    state skipped, calls that read its result, and a group, map or flow whose inputs it gives as a whole.
 4. What belongs to work that is done again is done again too: its setups and teardowns, the exit handlers and
    daemons of the groups that are opened again, and task runs that were rolled back.
+5. A task run that is marked does not run again: it is given its end. What its old end decided is cleared.
 """
 
 from collections.abc import Iterable
+
+from msgspec.structs import replace
 
 from weft.core.changes import Cause, Change, MapExpanded, RunChanged, TaskChanged
 from weft.core.flows import task_outputs
@@ -24,6 +27,7 @@ from weft.model.calls import GroupCall
 from weft.model.graph import HookOn, Role
 from weft.model.rows import Snapshot, TaskRow
 from weft.model.states import TERMINAL, RunState, TaskState
+from weft.model.values import Result
 
 _T = TaskState
 FAILED = frozenset({_T.FAILED, _T.UPSTREAM_FAILED, _T.CANCELLED})
@@ -35,6 +39,7 @@ def clear(
     *,
     tasks: Iterable[int] = (),
     downstream: bool = False,
+    upstream: bool = False,
     only_failed: bool = False,
     at: float,
 ) -> list[Change]:
@@ -44,6 +49,7 @@ def clear(
         snapshot: The run's rows. Task runs that have not ended are left as they are.
         tasks: Indexes of the task runs to run again; none means the whole run.
         downstream: Whether all that comes after them runs again too, though it ended well.
+        upstream: Whether all that comes before them, in the same group or flow, runs again too.
         only_failed: Run again only what failed, was cancelled or could not start, in ``tasks`` and in what
             they hold: the failed items of a map, the failed calls of a flow.
         at: The time.
@@ -59,8 +65,38 @@ def clear(
         if only_failed:
             clearing.choose_failed(row)
         else:
+            for each in clearing.before(row) if upstream else ():
+                clearing.choose(each)
             clearing.choose(row)
     return clearing.changes(at)
+
+
+def mark(
+    snapshot: Snapshot, idx: int, state: TaskState, *, result: Result | None = None, at: float
+) -> list[Change]:
+    """Work out what it takes to give a task run that has ended another end.
+
+    Args:
+        snapshot: The run's rows.
+        idx: The task run.
+        state: Its new end: ``SUCCEEDED``, ``FAILED`` or ``SKIPPED``.
+        result: Of a success; by default ``None``.
+        at: The time.
+
+    Returns:
+        The changes; none if it has that end, has not ended, or is a hook.
+    """
+    clearing = _Clearing(snapshot, downstream=False)
+    row = clearing.rows.get(idx)
+    if row is None or row.kind == "hook" or row.state not in TERMINAL or row.state is state:
+        return []
+    clearing.mark(row)
+    changes: list[Change] = []
+    for change in clearing.changes(at):
+        changes.append(change)
+        if isinstance(change, TaskChanged) and change.idx == idx:
+            changes.append(replace(change, state=state, cause=Cause.MARKED, result=result))
+    return changes
 
 
 class _Clearing:
@@ -69,11 +105,13 @@ class _Clearing:
     Attributes:
         whole: Task runs to run again as if for the first time.
         opened: Task runs to go on with, because something that they hold is in ``whole``.
+        marking: Whether only what the chosen one's end decided follows it.
     """
 
     def __init__(self, snapshot: Snapshot, *, downstream: bool) -> None:
         self.snapshot = snapshot
         self.downstream = downstream
+        self.marking = False
         self.rows = {row.idx: row for row in snapshot.tasks}
         self.nodes = NodesByRow.of_snapshot(snapshot)
         self.maps = {each.idx: each for each in snapshot.maps}
@@ -130,6 +168,39 @@ class _Clearing:
         """Run a task run again, and a flow's calls with it."""
         self._add(row)
         self._follow()
+
+    def mark(self, row: TaskRow) -> None:
+        """Give a task run another end."""
+        self.marking = True
+        self.whole[row.idx] = None
+        self._pending.append(row)
+        if row.parent >= 0:
+            self._open(self.rows[row.parent])
+        self._follow()
+
+    def before(self, row: TaskRow) -> list[TaskRow]:
+        """All that a task run comes after, in its group or flow."""
+        found: dict[int, TaskRow] = {}
+        pending = [row]
+        while pending:
+            for each in self._sources(pending.pop()):
+                if each.idx not in found:
+                    found[each.idx] = each
+                    pending.append(each)
+        return list(found.values())
+
+    def _sources(self, row: TaskRow) -> list[TaskRow]:
+        if row.kind == "call":
+            owners = {
+                self._owner(each.idx) for source in row.inputs.values() for each in task_outputs(source)
+            }
+            return [self.rows[idx] for idx in owners if idx in self.rows]
+        if row.kind != "node":
+            return []
+        holder = self.rows[row.parent]
+        plan, rows = self._plan(holder), self._by_node(holder)
+        keys = [plan.nodes[each].key for each in plan.up[plan.position[row.node]]]
+        return [rows[key] for key in keys if key in rows]
 
     def choose_failed(self, row: TaskRow) -> None:
         """Run again what failed in a task run, or the task run itself if nothing in it did."""
@@ -213,7 +284,7 @@ class _Clearing:
             elif after.idx in self.opened:
                 # It is given something new: what it did with the old is of no use.
                 self._add(after)
-        if plan.nodes[at].role is Role.WORK:
+        if plan.nodes[at].role is Role.WORK and not self.marking:
             self._around(plan, rows, at)
 
     def _was_decided(self, row: TaskRow) -> bool:
@@ -234,7 +305,8 @@ class _Clearing:
 
     def _follow_call(self, row: TaskRow) -> None:
         for reader in self._readers.get(row.idx, ()):
-            self._add(reader)
+            if not self.marking or self._was_decided(reader):
+                self._add(reader)
         if not self.downstream:
             return
         for each in self._held.get(row.parent, ()):

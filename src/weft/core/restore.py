@@ -84,11 +84,14 @@ class Restoration:
             # A run that a person runs again gets its time anew.
             since = turn.now if root.generation else run.started_at
             turn.timer(since + run.graph.timeout_s, "run", root, 0)
+        had_ended = root.state in TERMINAL
         self._resume()
-        if root.state in TERMINAL:
+        if had_ended:
             run.ending = RUN_ENDS[root.state]
             end_run(turn, run)
             return
+        if root.state in TERMINAL:
+            return  # All of it had ended, as a person's mark can make it: its end goes the usual way.
         if self.root_row is None or root.state is _T.PENDING:
             root.state = _T.READY
             turn.ready.append(root)

@@ -11,15 +11,20 @@ and left in its queue.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
 
 from weft.core.changes import Change, TaskChanged
-from weft.core.clear import clear
+from weft.core.clear import mark
 from weft.engine.clock import Clock, SystemClock, entropy
+from weft.engine.editing import Clearing, cleared
 from weft.engine.engine import Engine
 from weft.engine.intake import Intake
-from weft.model.errors import RunNotResumable, StaleOwner
+from weft.model.errors import RunNotResumable, StaleOwner, UsageError
 from weft.model.ids import ulid
-from weft.model.rows import RunRow, TaskRow
+from weft.model.rows import RunRow, Snapshot, TaskRow
+from weft.model.states import TERMINAL, TaskState
 from weft.model.values import Result
 from weft.runtime.host import RunRequest
 from weft.store.protocol import Request, Store
@@ -29,6 +34,9 @@ NOBODY = 0
 
 QUEUE = "default"
 """The queue of runs that name none."""
+
+MARKS = (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED)
+"""What a task run can be marked."""
 
 
 class Control:
@@ -141,13 +149,14 @@ class Control:
         idx: int = -1,
         payload: Result | None = None,
         force: bool = False,
+        options: dict[str, Any] | None = None,
         request_id: str | None = None,
     ) -> str:
         """Ask something of a run that has not ended; durable when this returns.
 
         Args:
             row: The run.
-            kind, name, idx, payload, force: See ``store.protocol.Request``.
+            kind, name, idx, payload, force, options: See ``store.protocol.Request``.
             by: Who asks.
             request_id: A second request of the same id is ignored; by default a new one.
 
@@ -170,6 +179,7 @@ class Control:
             idx=idx,
             payload=payload,
             force=force,
+            options=options or {},
         )
         self.store.ask(request)
         if kind == "cancel" and row.owner == NOBODY and not row.queue:
@@ -183,39 +193,80 @@ class Control:
         *,
         tasks: Sequence[int] = (),
         downstream: bool = False,
+        upstream: bool = False,
         only_failed: bool = False,
         dry_run: bool = False,
+        by: str = "",
     ) -> list[TaskRow]:
-        """Run parts of a run that has ended again; see ``core.clear``.
+        """Run parts of a run again, of one that has ended or of what has ended in one that goes on.
 
         Args:
             row: The run.
             tasks: Indexes of the task runs to run again; none is all of it.
-            downstream: Whether all that comes after them runs again too.
+            downstream, upstream: Whether all that comes after or before them runs again too.
             only_failed: Run again only what failed, was cancelled or could not start.
             dry_run: Only say which task runs it would be.
+            by: Who asks.
 
         Returns:
             The task runs that run again, as they were before.
 
         Raises:
-            RunNotResumable: The run has not ended, or there is nothing to run again.
+            RunNotResumable: There is nothing to run again.
         """
-        if not row.state.terminal:
-            raise RunNotResumable(
-                f"run {row.uid} has not ended", where=row.uid, hint="cancel it, or wait for its end"
-            )
-        snapshot = self.store.load(row.run)
-        changes = clear(
-            snapshot, tasks=tasks, downstream=downstream, only_failed=only_failed, at=self.clock.now()
+        clearing = Clearing(
+            tasks=tuple(tasks), downstream=downstream, upstream=upstream, only_failed=only_failed
         )
-        again = {each.idx for each in changes if isinstance(each, TaskChanged)}
-        cleared = [each for each in snapshot.tasks if each.idx in again]
+        now = self.clock.now()
+        snapshot = self.store.load(row.run)
+        changes = cleared(snapshot, clearing, at=now)
         if not dry_run:
             if not changes:
                 raise RunNotResumable(f"there is nothing to run again in run {row.uid}", where=row.uid)
-            self._rewrite(row, changes)
-        return cleared
+            if row.state.terminal:
+                self._rewrite(row, changes)
+            else:
+                self.ask(row, "clear", options=msgspec.to_builtins(clearing), by=by)
+        return _touched(snapshot, changes)
+
+    def mark(
+        self,
+        row: RunRow,
+        idx: int,
+        state: TaskState,
+        *,
+        result: Result | None = None,
+        dry_run: bool = False,
+        by: str = "",
+    ) -> list[TaskRow]:
+        """Say how a task run ended; what could not start because of its old end runs.
+
+        Args:
+            row: The run.
+            idx: The task run. If it has not ended, its attempt is stopped.
+            state: ``SUCCEEDED``, ``FAILED`` or ``SKIPPED``.
+            result: Of a success.
+            dry_run: Only say which task runs would change.
+            by: Who asks.
+
+        Returns:
+            The task runs that change, as they were before; none if it has that end.
+
+        Raises:
+            UsageError: No task run can be marked so.
+        """
+        if state not in MARKS:
+            names = ", ".join(MARKS)
+            raise UsageError(f"a task run cannot be marked {state}", where=row.uid, hint=f"one of {names}")
+        task = self.store.task(row.run, idx)
+        snapshot = self.store.load(row.run)
+        changes = mark(snapshot, idx, state, result=result, at=self.clock.now())
+        if not dry_run:
+            if row.state.terminal and changes:
+                self._rewrite(row, changes)
+            elif not row.state.terminal and (changes or task.state not in TERMINAL):
+                self.ask(row, "mark", idx=idx, name=state, payload=result, by=by)
+        return _touched(snapshot, changes) if task.state in TERMINAL else [task]
 
     def _rewrite(self, row: RunRow, changes: Sequence[Change]) -> None:
         """Commit changes of a run that nobody is at, and leave it to the engines of its queue."""
@@ -235,3 +286,9 @@ class Control:
     def _hurry(self) -> None:
         if self.engine is not None:
             self.engine.hurry()
+
+
+def _touched(snapshot: Snapshot, changes: Sequence[Change]) -> list[TaskRow]:
+    """The task runs that changes are about, as they are before them."""
+    indexes = {each.idx for each in changes if isinstance(each, TaskChanged)}
+    return [each for each in snapshot.tasks if each.idx in indexes]

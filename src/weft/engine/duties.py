@@ -8,9 +8,11 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from weft.engine import editing
 from weft.engine.recovery import dead_engines
 from weft.engine.requests import event_of
 from weft.model.errors import NotFound, StoreBusy, WeftError
+from weft.store.protocol import Request
 
 if TYPE_CHECKING:
     from weft.engine.engine import Engine
@@ -26,6 +28,9 @@ CLAIMS_MAX = 100
 
 OWNED_CHECKS = 32
 """Runs that are looked at with each heartbeat: are they still this engine's?"""
+
+EDITS = frozenset({"clear", "mark"})
+"""Kinds of requests that are no event of the core: they change rows, and the run is restored from these."""
 
 _log = logging.getLogger("weft.engine")
 
@@ -68,8 +73,8 @@ class Duties:
 
     # --- requests -----------------------------------------------------------------------------------------
 
-    def hear(self) -> list[str]:
-        """Take in what other processes ask of the runs here; returns the requests' ids."""
+    def hear(self) -> list[Request]:
+        """Take in what other processes ask of the runs here; returns the requests."""
         engine = self._engine
         now = engine.clock.now()
         if now < self._ask_at <= now + REQUESTS_EVERY_S or engine.halted is not None:
@@ -85,16 +90,24 @@ class Duties:
         # A run that is being restored has none of its own state yet: its requests can wait.
         found = [each for each in found if each.run in runs]
         engine.tell(event for each in found if (event := event_of(each)) is not None)
-        return [each.request_id for each in found]
+        return found
 
-    def heard(self, request_ids: Sequence[str]) -> None:
+    def heard(self, requests: Sequence[Request]) -> None:
         """Forget requests that were taken in, once what they did is durable; else they are taken in again."""
         engine = self._engine
+        for each in requests:
+            if each.kind in EDITS:
+                try:
+                    editing.apply(engine, each)
+                except WeftError as exc:
+                    _log.warning("run %s could not be edited, which is tried again: %s", each.run, exc)
+                    return
+                engine.pump()
         with engine.turning:
             if engine.coming or engine.halted is not None:
                 return
             try:
-                engine.store.drop_requests(request_ids)
+                engine.store.drop_requests([each.request_id for each in requests])
             except WeftError:
                 return
 

@@ -35,7 +35,7 @@ from weft.engine.preparing import Evaluator, Preparer
 from weft.engine.recovery import holds, restored, root_end, shows
 from weft.engine.watchers import Watchers
 from weft.executors.protocol import Executor
-from weft.model.attempts import Attempt, Ended, Report
+from weft.model.attempts import Attempt, AttemptId, Ended, Report
 from weft.model.errors import CommitUnknown, ErrorInfo, NotFound, RunPaused, StaleOwner, StoreBusy, WeftError
 from weft.model.states import RUN_TERMINAL, TERMINAL, TaskState
 from weft.model.values import Result
@@ -214,6 +214,23 @@ class Engine:
         token = self.watchers.token(pending)
         self.post(make(token))
         return pending
+
+    def call_all(self, calls: Sequence[tuple[Pending, Callable[[int], Called]]]) -> None:
+        """Post flows' calls on handles of the caller's, as one batch; turns once at most.
+
+        Whoever carries calls between processes has other things to do than to turn until the inbox is empty.
+        """
+        token = self.watchers.token
+        self._inbox.extend([make(token(pending)) for pending, make in calls])
+        if self.turning.acquire(blocking=False):
+            try:
+                self._turner = threading.get_ident()
+                self.turn()
+            finally:
+                self._turner = 0
+                self.turning.release()
+        if self._inbox:
+            self._wake.set()
 
     def watch(self, run: int, idx: int) -> Pending:
         """A handle on a task run of a run that this engine owns."""
@@ -434,6 +451,23 @@ class Engine:
         if refused:
             self.lose(refused)
         return refused
+
+    def record(self, changes: list[Change]) -> bool:
+        """Make changes durable that no step made, and tell of them. For who holds ``turning``.
+
+        Returns:
+            Whether the runs are still this engine's.
+        """
+        if self._commit(changes):
+            return False
+        self._publish(changes, [])
+        return True
+
+    def stop_flow(self, attempt: AttemptId) -> None:
+        """Have a flow's body end soon; what it still says is ignored."""
+        executor = self.executors.get(FLOWS)
+        if executor is not None:
+            executor.cancel([attempt])
 
     def _publish(self, changes: list[Change], commands: list[Command]) -> None:
         """Tell whoever listens, and then whoever waits: who is woken by an end finds that it was told of."""

@@ -11,7 +11,7 @@ Rules, which ``tests/conformance/test_stores.py`` checks on every store:
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -79,13 +79,14 @@ class Request(msgspec.Struct, kw_only=True):
     Attributes:
         request_id: Chosen by who asks; a second request of the same id is ignored.
         run: The run that it is about.
-        kind: ``send``, ``answer``, ``cancel``, ``pause`` or ``resume``.
+        kind: ``send``, ``answer``, ``cancel``, ``pause``, ``resume``, ``cancel_task``, ``clear`` or ``mark``.
         at: When it was asked, Unix seconds.
         by: Who asked.
-        name: ``send``: the event's name.
-        idx: ``answer``: the task run that waits for it.
-        payload: ``send``, ``answer``: the value.
+        name: ``send``: the event's name; ``mark``: the state.
+        idx: ``answer``, ``mark``, ``cancel_task``: the task run.
+        payload: ``send``, ``answer``, ``mark``: the value.
         force: ``cancel``: without teardowns and exit handlers.
+        options: ``clear``: see ``engine.editing.Clearing``.
     """
 
     request_id: str
@@ -97,6 +98,7 @@ class Request(msgspec.Struct, kw_only=True):
     idx: int = -1
     payload: Result | None = None
     force: bool = False
+    options: dict[str, Any] = {}
 
 
 class Record(msgspec.Struct, kw_only=True):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from weft.core.binding import value
 from weft.core.changes import Cause, RunChanged, TaskChanged
-from weft.core.clear import clear
+from weft.core.clear import clear, mark
 from weft.model.attempts import Attempt
 from weft.model.calls import PythonCall
 from weft.model.graph import Branch, Graph, Hook, HookOn, MapSpec, Node, Role
@@ -486,3 +486,84 @@ def test_any_task_of_an_ended_run_can_run_again(graph: Graph, pick: int, downstr
     again_row = driver.store.task(1, chosen.idx)
     assert again_row.generation == 1
     assert again_row.state.ok or again_row.state == chosen.state
+
+
+# --- upstream, and marking --------------------------------------------------------------------------------
+
+
+def test_what_comes_before_can_run_again_too() -> None:
+    """All of it, through any number of steps; what is beside it keeps its result."""
+    driver, count = ran_once(
+        dag(task("a"), task("b", "a"), task("side"), task("c", "b", "side"), task("d", "c")), "d"
+    )
+    count.take()
+    assert again(driver, "b", upstream=True, downstream=True) == ["w", "a", "b", "c", "d"]
+    driver.finish(count)
+    assert count.take() == ["a", "b", "c", "d"]
+    assert driver.run_state() is RunState.SUCCEEDED
+
+
+def marked(driver: Driver, key: str, state: TaskState) -> list[str]:
+    """Mark by key and commit; the keys that changed, in order."""
+    driver.now += 100
+    changes = mark(driver.store.load(1), driver.row(key).idx, state, at=driver.now)
+    if changes:
+        driver.clear(1, changes)
+    names = {row.idx: row.key for row in driver.rows()}
+    return list(dict.fromkeys(names[each.idx] for each in changes if isinstance(each, TaskChanged)))
+
+
+def test_a_failed_task_run_that_is_marked_lets_the_rest_go_on() -> None:
+    """It does not run again, and what could not start because of it does."""
+    driver, count = ran_once(dag(task("a"), task("b", "a"), task("c", "b")), "b")
+    assert driver.run_state() is RunState.FAILED
+    count.take()
+    assert marked(driver, "b", TaskState.SUCCEEDED) == ["w", "b", "c"]
+    driver.finish(count)
+    assert count.take() == ["c"]
+    assert driver.states() == {"w": "succeeded", "a": "succeeded", "b": "succeeded", "c": "succeeded"}
+    assert (driver.row("b").cause, driver.row("b").generation) == (Cause.MARKED, 1)
+    assert driver.run_state() is RunState.SUCCEEDED
+
+
+def test_a_success_that_is_marked_failed_fails_its_run_and_undoes_nothing_else() -> None:
+    """What ran after it stays as it is: that is what marking means."""
+    driver, count = ran_once(dag(task("a"), task("b", "a"), task("c", "b")))
+    count.take()
+    marked(driver, "c", TaskState.FAILED)
+    driver.finish(count)
+    assert count.take() == []
+    assert driver.states()["b"] == "succeeded"
+    assert driver.run_state() is RunState.FAILED
+
+
+def test_an_item_of_a_map_can_be_marked() -> None:
+    """The map ends again, with the item as it is now."""
+    driver, count = ran_once(dag(task("x", map=MapSpec(over={"": const([1, 2, 3])}))), "x[1]")
+    assert driver.run_state() is RunState.FAILED
+    count.take()
+    marked(driver, "x[1]", TaskState.SUCCEEDED)
+    driver.finish(count)
+    assert count.take() == []
+    assert driver.run_state() is RunState.SUCCEEDED
+
+
+def test_a_call_that_is_marked_answers_its_flow() -> None:
+    """The flow is replayed and finds the call ended well; only what follows runs."""
+
+    driver, count = ran_once(flow(), "b-1", main=three_steps)
+    assert driver.run_state() is RunState.FAILED
+    count.take()
+    marked(driver, "b-1", TaskState.SUCCEEDED)
+    driver.finish(count)
+    assert count.take() == ["c-1"]
+    assert driver.states()["b-1"] == "succeeded"
+    assert driver.run_state() is RunState.SUCCEEDED
+
+
+def test_there_is_nothing_to_mark_in_what_has_that_end_or_none() -> None:
+    """No change is made, so nothing is committed."""
+    driver, _ = ran_once(dag(task("a")))
+    snapshot = driver.store.load(1)
+    assert mark(snapshot, driver.row("a").idx, TaskState.SUCCEEDED, at=1.0) == []
+    assert mark(snapshot, 999, TaskState.FAILED, at=1.0) == []

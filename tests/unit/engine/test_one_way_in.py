@@ -11,9 +11,9 @@ from weft.engine.control import NOBODY, QUEUE, Control
 from weft.engine.engine import Engine
 from weft.engine.verify import verify
 from weft.model.attempts import Ended
-from weft.model.calls import PythonCall
-from weft.model.errors import ErrorInfo, RunNotResumable
-from weft.model.graph import Graph, Node
+from weft.model.calls import GroupCall, PythonCall
+from weft.model.errors import ErrorInfo, RunNotResumable, UsageError
+from weft.model.graph import MAIN, Graph, Group, Node
 from weft.model.states import RunState, TaskState
 from weft.model.values import NONE
 from weft.runtime.host import RunRequest
@@ -52,9 +52,13 @@ class Machine:
         self.engine.duties.claim()
         self.engine.pump()
 
-    def finish(self, state: TaskState = TaskState.SUCCEEDED) -> int:
-        """End every attempt that it has, in this way; returns how many there were."""
-        held = list(self.executor.held.values())
+    def running(self) -> list[str]:
+        """The keys of the attempts that it has."""
+        return [each.attempt.key for each in self.executor.held.values()]
+
+    def finish(self, state: TaskState = TaskState.SUCCEEDED, key: str | None = None) -> int:
+        """End every attempt that it has (of this key), in this way; returns how many there were."""
+        held = [each for each in self.executor.held.values() if key in (None, each.attempt.key)]
         error = ErrorInfo("ValueError", "boom") if state is TaskState.FAILED else None
         result = NONE if state is TaskState.SUCCEEDED else None
         for each in held:
@@ -166,8 +170,6 @@ def test_a_failed_run_runs_again_at_any_engine(store: Store, clock: FakeClock) -
     here = Machine(store, clock)
     (row,) = here.control.submit([request()])
     server = Control(store, clock=clock)
-    with pytest.raises(RunNotResumable, match="has not ended"):
-        server.clear(row)
     here.finish(TaskState.FAILED)
     row = store.run_by_id(row.run)
     assert [each.key for each in server.clear(row, only_failed=True, dry_run=True)] == ["job"]
@@ -200,3 +202,77 @@ def test_a_paused_run_stays_paused_when_it_is_taken_over(store: Store, clock: Fa
     second.work()
     assert second.finish() == 1
     assert store.run_by_id(row.run).state is RunState.SUCCEEDED
+
+
+BROAD = Graph(
+    workflow="broad",
+    root=Node(key="broad", call=GroupCall(MAIN)),
+    groups={
+        MAIN: Group(
+            nodes=tuple(
+                Node(key=key, call=PythonCall("m", key), needs=needs)
+                for key, needs in {"a": (), "b": ("a",), "slow": ()}.items()
+            )
+        )
+    },
+)
+
+
+def test_part_of_a_run_that_goes_on_can_run_again(store: Store, clock: FakeClock) -> None:
+    """What runs meanwhile is neither stopped nor started a second time."""
+    here = Machine(store, clock)
+    (row,) = here.control.submit([RunRequest(BROAD, {})])
+    here.finish(TaskState.FAILED, "a")
+    task = store.task_by_key(row.run, "a")
+    assert [each.key for each in here.control.clear(row, tasks=[task.idx], dry_run=True)] == ["a", "b"]
+    here.control.clear(row, tasks=[task.idx])
+    here.work()
+    assert here.running() == ["slow", "a"]
+    here.finish(TaskState.SUCCEEDED, "a")
+    here.finish()
+    assert {each.key: each.attempt for each in store.tasks(row.run) if each.kind == "node"} == {
+        "a": 2,
+        "b": 1,
+        "slow": 1,
+    }
+    assert store.run_by_id(row.run).state is RunState.SUCCEEDED
+
+
+def test_an_edit_that_is_heard_twice_is_made_once(store: Store, clock: FakeClock) -> None:
+    """The engine may crash after it made it and before it forgot the request."""
+    here = Machine(store, clock)
+    (row,) = here.control.submit([RunRequest(BROAD, {})])
+    here.finish(TaskState.FAILED, "a")
+    here.control.clear(row, only_failed=True)
+    (request,) = store.requests(here.engine.id)
+    here.work()
+    here.finish(TaskState.FAILED, "a")
+    store.ask(request)
+    here.work()
+    assert here.running() == ["slow"]
+    assert store.requests(here.engine.id) == []
+    here.finish()
+
+
+def test_a_task_run_can_be_marked_while_the_run_goes_on_and_after(store: Store, clock: FakeClock) -> None:
+    """Running, its attempt is stopped; ended, what it decided is decided anew."""
+    here = Machine(store, clock)
+    (row,) = here.control.submit([RunRequest(BROAD, {})])
+    index = {each.key: each.idx for each in store.tasks(row.run)}
+    here.control.mark(row, index["slow"], TaskState.SUCCEEDED)
+    here.work()
+    assert [each.attempt.key for each in here.executor.held.values() if each.cancelling] == ["slow"]
+    here.finish(TaskState.CANCELLED, "slow")
+    here.finish(TaskState.FAILED, "a")
+    row = store.run_by_id(row.run)
+    assert row.state is RunState.FAILED
+    marked = here.control.mark(row, index["a"], TaskState.SUCCEEDED)
+    assert {each.key for each in marked} == {"broad", "a", "b"}
+    here.work()
+    assert here.running() == ["b"]
+    here.finish()
+    row = store.run_by_id(row.run)
+    assert row.state is RunState.SUCCEEDED
+    assert here.control.mark(row, index["a"], TaskState.SUCCEEDED) == []
+    with pytest.raises(UsageError, match="cannot be marked running"):
+        here.control.mark(row, index["a"], TaskState.RUNNING)
