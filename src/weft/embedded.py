@@ -27,16 +27,16 @@ from weft.engine.recovery import dead_engines, process_start
 from weft.executors.lazy import LazyExecutor
 from weft.executors.protocol import Executor
 from weft.executors.thread import ThreadExecutor
-from weft.model.attempts import Attempt, AttemptId, Ended
-from weft.model.errors import RunNotResumable, RunPaused, StoreReadOnly, WeftError
+from weft.model.attempts import Attempt, AttemptId
+from weft.model.errors import RunNotResumable, RunPaused, WeftError
 from weft.model.rows import RunRow
 from weft.model.states import RunState
 from weft.observability.progress import Progress, progress
-from weft.runtime.flows import Frame, Interrupted, run_flow
+from weft.runtime.flow_bodies import FlowBodies
+from weft.runtime.flows import Interrupted
 from weft.runtime.host import Pending, RunRequest, wait_async
-from weft.runtime.signals import Interrupt
 from weft.settings import Settings, load_settings
-from weft.store.open import open_store
+from weft.store.open import make_home, open_store
 from weft.store.protocol import Store
 
 PROGRESS_SEED = 10_000
@@ -61,15 +61,16 @@ class LocalHost:
         self.settings = settings
         self.executor = settings.executor
         home = settings.home_path
-        _make_home(home)
+        make_home(home)
         self.store: Store = open_store(settings.store_url, durability=settings.durability)
         self.artifacts = Artifacts(FileBlobs(home / "artifacts"))
+        self._flows = FlowBodies(self, lambda: self.thread.runner, suspend_after_s=settings.suspend_after_s)
         self.thread = ThreadExecutor(
             self.artifacts,
             home,
             threads=settings.threads or None,
-            flows=self._flow_thread,
-            interrupt_flow=self._stop_flow,
+            flows=self._flows.carry_out,
+            interrupt_flow=self._flows.stop,
         )
         workers = settings.workers or os.cpu_count() or 1
         process = LazyExecutor("process", lambda: process_executor(settings), capacity=workers)
@@ -89,7 +90,6 @@ class LocalHost:
         )
         self._interrupts = 0
         self._carrying: dict[int, AttemptId] = {}
-        self._frames: dict[AttemptId, Frame] = {}
         self._closed = False
         self._progress: Progress | None = None
         self._progress_made = False
@@ -266,7 +266,7 @@ class LocalHost:
 
     def _carry_out(self, attempt: Attempt) -> None:
         if getattr(attempt.call, "flow", False):
-            self.engine.post(run_flow(attempt, self, self._run_body))
+            self.engine.post(self._flows.carry_out_here(attempt))
         else:
             thread = threading.get_ident()
             self._carrying[thread] = attempt.id
@@ -275,24 +275,6 @@ class LocalHost:
             finally:
                 del self._carrying[thread]
         self._check_interrupted()
-
-    def _flow_thread(self, attempt: Attempt) -> Ended:
-        return run_flow(attempt, self, self._run_body, suspend_after_s=self.settings.suspend_after_s)
-
-    def _run_body(self, attempt: Attempt, frame: Frame) -> Ended:
-        self._frames[attempt.id] = frame
-        try:
-            return self.thread.runner.run(attempt, frame=frame)
-        finally:
-            del self._frames[attempt.id]
-
-    def _stop_flow(self, attempt_id: AttemptId, kind: type[Interrupt]) -> bool:
-        """Let a flow end at its next wait: an exception thrown into its thread could strike the engine."""
-        frame = self._frames.get(attempt_id)
-        if frame is None:
-            return False
-        frame.stop(kind)
-        return True
 
     # --- interruption -------------------------------------------------------------------------------------
 
@@ -404,17 +386,6 @@ def _user_script() -> str | None:
     if command is not None and getattr(main, "main", None) is getattr(command, "main", None):
         return None
     return getattr(main, "__file__", None)
-
-
-def _make_home(home: Path) -> None:
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise StoreReadOnly(
-            f"the folder for Weft's data cannot be made: {exc.strerror}",
-            where=str(home),
-            hint="set WEFT_HOME to a folder that can be written",
-        ) from exc
 
 
 def _exit(code: int) -> None:

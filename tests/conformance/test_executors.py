@@ -16,19 +16,36 @@ import pytest
 
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.blobs import FileBlobs
+from weft.executors.desk import Call as DeskCall
+from weft.executors.hosted import HostedExecutor
 from weft.executors.process import ProcessExecutor
 from weft.executors.protocol import Executor
 from weft.executors.thread import ThreadExecutor
 from weft.model.attempts import Attempt, AttemptId, Ended, Report, Shown, Started
 from weft.model.calls import Call, HttpCall, PythonCall, ShellCall
+from weft.model.errors import WeftError
 from weft.model.states import TaskState
 from weft.model.values import ARGS, Plain
 from weft.model.waits import TimerWait
+from weft.runtime.host import Pending, RunRequest
 from weft.runtime.logs import log_path
 
 HERE = str(Path(__file__).parent)
 WAIT_S = 60.0
 MB = 1 << 20
+
+
+class NobodysDesk:
+    """The engine of executors whose attempts ask for nothing."""
+
+    def call_all(self, calls: Sequence[DeskCall]) -> None:
+        raise AssertionError("no flow runs here")
+
+    def submit(self, request: RunRequest) -> Pending:
+        raise AssertionError("nobody starts a run here")
+
+    def leave(self, run: int, error: WeftError) -> None:
+        raise AssertionError("no flow runs here")
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,14 @@ KINDS = {
         isolated=False,
         async_at_once=1000,
         print_mb=8,
+    ),
+    "hosted": Kind(
+        lambda home, blobs: HostedExecutor(
+            home, blobs, NobodysDesk, project=HERE, threads=2, timeout_grace_s=0.3
+        ),
+        isolated=False,
+        async_at_once=1000,
+        print_mb=100,
     ),
     "process": Kind(
         lambda home, blobs: ProcessExecutor(home, blobs, workers=2, project=HERE),

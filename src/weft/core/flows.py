@@ -10,6 +10,9 @@ A call that was cleared (by a person, or because its flow is retried after it fa
 come to another end. From its place on the flow is free to do something else: a call that differs there is
 made again too, and what is no longer called is left alone.
 
+A flow holds slots of pools and concurrency keys until it makes its first call that has to run, and none after
+that: what waits for others must not keep from them what they need. See decision 0018.
+
 The journal is not the cache: it is never shared between runs, and never expires.
 """
 
@@ -73,6 +76,8 @@ def called(turn: Turn, event: Called) -> None:
         _accept(turn, run, parent, flow, event)
     else:
         _replay(turn, run, known, event)
+    if flow.open and parent.held:
+        turn.let_go(parent)  # It waits for its calls, which may need these slots to run.
 
 
 def _refuse(turn: Turn, event: Called, code: str, kind: str, message: str) -> None:
@@ -91,6 +96,7 @@ def _accept(turn: Turn, run: Run, parent: Task, flow: Flow, event: Called) -> No
     task.node_ref = turn.intern(run, node, event.digest)
     run.tasks[task.idx] = task
     flow.calls[event.key] = task
+    parent.losts = 0  # It gets on: bodies share a process, and one may lose it often without being at fault.
     _place(flow, task)
     flow.open += 1
     turn.introduce(task)

@@ -5,39 +5,25 @@ between the two processes, is told in ``wire/channel.py`` and ``runtime/worker.p
 """
 
 import os
-import signal
 import socket
-import subprocess
 import sys
 import time
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from weft.executors.spawned import Spawned
 from weft.model.attempts import Attempt, AttemptId
 from weft.model.errors import ExecutorError
-from weft.runtime.logs import live_path
 from weft.wire.cells import NUMBER_MASK, Cells, shared_page
 from weft.wire.channel import DATAGRAM_MAX, STOP, TOKEN
 from weft.wire.frames import HEADER, FrameReader, frame
 from weft.wire.memory import unnamed_file
 from weft.wire.messages import Message, Setup, decode_message, encode
 
-# msgspec takes two functions from typing_extensions if it is there, which costs a third of a worker's start,
-# and the same two from typing otherwise. User code still imports typing_extensions as ever.
-_START = """
-import sys
-sys.modules["typing_extensions"] = None
-import msgspec
-del sys.modules["typing_extensions"]
-from weft.runtime.worker import main
-main(sys.argv[1:])
-"""
 _DATAGRAMS = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
 _SEND_BUFFER = 1 << 20  # The kernel lowers it to its own limit.
-_STDERR_TAIL = 2000
 
 
 class Held:
@@ -46,6 +32,7 @@ class Held:
     Attributes:
         attempt: As submitted.
         data: The attempt, encoded.
+        project: Folder of the project whose workers carry it out.
         interpreter: Where it was sent; ``None`` while it is queued.
         number: As the worker knows it.
         expected_s: How long it was expected to take, when it was sent.
@@ -66,11 +53,13 @@ class Held:
         "interpreter",
         "kill_at",
         "number",
+        "project",
         "said",
     )
 
-    def __init__(self, attempt: Attempt, data: bytes) -> None:
+    def __init__(self, attempt: Attempt, data: bytes, project: str = "") -> None:
         self.attempt = attempt
+        self.project = project
         self.data = data
         self.interpreter: Interpreter | None = None
         self.number = 0
@@ -87,34 +76,38 @@ class Held:
         return self.attempt.id
 
 
-class Interpreter:
-    """A worker process.
+class Interpreter(Spawned):
+    """A worker process. It belongs to one project: two may have different modules of one name.
 
     Args:
-        setup: What it is told first; ``setup.worker`` is its name.
+        setup: What it is told first; ``setup.worker`` is its name and ``setup.project`` its project.
 
     Raises:
         ExecutorError: It could not be started.
 
     Attributes:
+        project: Folder of the only project whose attempts it is given.
         held: What was sent to it and is not answered, by number, oldest first. At most the first one runs.
         ready: Whether it has said hello.
+        ready_at: Since when (``time.monotonic``).
         long: Whether the attempt it runs has proved long, so that nothing should be sent behind it.
         backlog_s: How long what it holds is expected to take.
         given: Attempts sent to it and not taken back, ever.
+        draining: Whether it is given nothing for now, so that it may make room for another project.
         retiring: Whether it gets no more work and exits once it has none.
         kill_at: When its hello, or the exit it was asked for, is no longer waited for; 0: none is.
         fault: What is wrong with it, if that is known.
     """
 
     def __init__(self, setup: Setup) -> None:
-        self.name = setup.worker
-        self.live = live_path(Path(setup.home), setup.worker)
+        self.project = setup.project
         self.held: dict[int, Held] = {}
         self.ready = False
+        self.ready_at = 0.0
         self.long = False
         self.backlog_s = 0.0
         self.given = 0
+        self.draining = False
         self.retiring = False
         self.kill_at = 0.0
         self.fault = ""
@@ -123,54 +116,41 @@ class Interpreter:
         self._inbox, inbox = socket.socketpair(socket.AF_UNIX, _DATAGRAMS)
         self._tokens, self._tokens_end = socket.socketpair()
         self._reports, reports = socket.socketpair()
-        lifeline_end, self._lifeline = os.pipe()
         cells = shared_page()
         self._cells = Cells(cells)
         self._reader = FrameReader(self._reports)
         self._inbox.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         self._inbox.setblocking(False)
         self._tokens.setblocking(False)
-        self.pidfd = -1
-        _alive.add(self)
         try:
             self._send(frame(0, encode(setup)))
-            self._process = self._spawn(
-                inbox.fileno(), self._tokens_end.fileno(), reports.fileno(), cells, lifeline_end
+            super().__init__(
+                "weft.runtime.worker",
+                setup.worker,
+                Path(setup.home),
+                (inbox.fileno(), self._tokens_end.fileno(), reports.fileno(), cells),
+                (self._inbox, self._tokens, self._tokens_end, self._reports),
             )
-            if hasattr(os, "pidfd_open"):
-                self.pidfd = os.pidfd_open(self._process.pid)
-        except OSError as exc:
-            self.close()
-            raise ExecutorError(
-                f"a worker process could not be started: {exc.strerror or exc}",
-                where=sys.executable,
-                hint="check the limits on processes and open files (ulimit -u, ulimit -n)",
-            ) from exc
+        except ExecutorError:
+            self._cells.close()
+            raise
         finally:
             inbox.close()
             reports.close()
-            os.close(lifeline_end)
             os.close(cells)
 
     def __repr__(self) -> str:
         return f"<Interpreter {self.name} pid {self.pid} holding {len(self.held)}>"
 
-    def _spawn(self, *fds: int) -> "subprocess.Popen[bytes]":
-        self.live.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.live, "ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-c", _START, *map(str, fds)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=fds,
-                start_new_session=True,
-            )
+    @property
+    def takes_more(self) -> bool:
+        """Whether it may be sent work."""
+        return self.ready and not (self.retiring or self.long or self.draining)
 
     @property
-    def pid(self) -> int:
-        """Of the process, which leads a group of the same number."""
-        return self._process.pid
+    def idle_since(self) -> float:
+        """About when it was last busy; for one that holds nothing."""
+        return max(self.ready_at, self._cells.begun()[1])
 
     @property
     def reports(self) -> socket.socket:
@@ -294,39 +274,10 @@ class Interpreter:
         except msgspec.MsgspecError:
             return []
 
-    def kill(self) -> None:
-        """Kill it and its whole group, at once."""
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
-
-    def reap(self) -> int:
-        """Wait for its end, which must be near; returns its exit code, ``-N`` for signal N."""
-        return self._process.wait()
-
-    def last_words(self) -> str:
-        """The end of what it printed outside any attempt."""
-        try:
-            return self.live.read_bytes()[-_STDERR_TAIL:].decode("utf-8", "replace").strip()
-        except OSError:
-            return ""
-
     def close(self) -> None:
         """Let go of everything; last of all."""
-        self.forsake()
+        self.let_go()
         self._cells.close()
-        self.live.unlink(missing_ok=True)
-        _alive.discard(self)
-
-    def forsake(self) -> None:
-        """Let go of the descriptors; all that a forked child of the executor's process may do."""
-        for sock in (self._inbox, self._tokens, self._tokens_end, self._reports):
-            sock.close()
-        for fd in (self._lifeline, self.pidfd):
-            if fd >= 0:
-                os.close(fd)
-        self._lifeline = self.pidfd = -1
 
 
 def _spill(data: bytes) -> int:
@@ -336,14 +287,3 @@ def _spill(data: bytes) -> int:
     while view:
         view = view[os.write(fd, view) :]
     return fd
-
-
-_alive: "weakref.WeakSet[Interpreter]" = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for interpreter in list(_alive):
-        interpreter.forsake()
-
-
-os.register_at_fork(after_in_child=_after_fork)

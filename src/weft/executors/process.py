@@ -17,6 +17,9 @@ Rules, and why:
    stopped die with it either way; those left over by one that ended by itself are left alone as long as
    their worker lives. A child that started a session or group of its own (``setsid``) is out of reach.
 
+6. A worker belongs to one project, because two may have modules of the same names. ``staffing.py`` shares
+   the pool out.
+
 When this process ends, in whatever way, the kernel kills every worker's group.
 """
 
@@ -33,6 +36,7 @@ from weft.executors import endings
 from weft.executors.backlog import Backlog
 from weft.executors.interpreter import Held, Interpreter
 from weft.executors.protocol import Sink
+from weft.executors.staffing import RETIRE_GRACE_S, Staffing
 from weft.model.attempts import Attempt, AttemptId, Ended, Report, Started
 from weft.model.errors import ExecutorError
 from weft.runtime.logs import adopt
@@ -48,12 +52,9 @@ LINGER_S = 1.0
 """How long looking goes on when nothing runs, so that a chain of short tasks need not wake the thread."""
 GATHER_S = 0.0005
 """While workers have enough ahead of them, answers are gathered for so long before they are read."""
-RETIRE_GRACE_S = 5.0
 KILL_AGAIN_S = 1.0
 """A process that waits inside the kernel may take a while to die."""
 START_S_MAX = 60.0
-STARTS_MAX = 3
-"""Workers that die in a row before saying hello until the attempts that wait are given up."""
 
 _log = logging.getLogger("weft.executors.process")
 
@@ -97,9 +98,8 @@ class ProcessExecutor:
         self._backlog = Backlog(recycle_after=recycle_after)
         self._answers: list[Report] = []
         self._interpreters: list[Interpreter] = []
+        self._staffing = Staffing(self.workers)
         self._started_total = 0
-        self._failed_starts = 0
-        self._start_after = 0.0
         self._closing = False
         self._grace_s = 0.0
         self._asleep_until = 0.0
@@ -130,7 +130,7 @@ class ProcessExecutor:
         refused: list[Report] = []
         for attempt in attempts:
             try:
-                taken.append(Held(attempt, encode(attempt)))
+                taken.append(Held(attempt, encode(attempt), attempt.project or self._project))
             except Exception as exc:  # Whatever a user's object raises when it is encoded.
                 refused.append(endings.unsendable(attempt, exc))
         with self._lock:
@@ -248,14 +248,15 @@ class ProcessExecutor:
                 self._bury(interpreter)
             now = time.monotonic()
             self._look(now)
+            starts: list[str] = []
             if not self._closing:
+                starts = self._staffing.settle(self._interpreters, self._backlog, now)
                 self._backlog.deal(self._interpreters)
-            missing = self._missing(now)
             answers, self._answers = self._answers, []
             backlogs = [each.backlog_s for each in self._interpreters if each.held] if news else []
             gather = bool(backlogs) and min(backlogs) > 2 * GATHER_S
-        for _ in range(missing):
-            self._start_one()
+        for project in starts:
+            self._start_one(project)
         if answers:
             self._active_at = now
             self._tell(answers)
@@ -281,8 +282,10 @@ class ProcessExecutor:
     def _next_look(self, now: float) -> float:
         """When something happens that no descriptor tells. The lock is held."""
         until = now + LOOK_S if self._closing or now - self._active_at < LINGER_S else float("inf")
-        if self._start_after > now and self._backlog:
-            until = min(until, self._start_after)
+        if self._backlog:
+            until = min(until, self._staffing.next_try(self._backlog, now))
+            if self._staffing.claims:
+                until = min(until, now + LOOK_S)
         for interpreter in self._interpreters:
             if interpreter.kill_at:
                 until = min(until, interpreter.kill_at)
@@ -355,8 +358,9 @@ class ProcessExecutor:
                     interpreter.kill()
                     continue
                 interpreter.ready = True
+                interpreter.ready_at = time.monotonic()
                 interpreter.kill_at = 0.0
-                self._failed_starts = 0
+                self._staffing.succeeded(interpreter.project)
             elif number in interpreter.held:
                 self._answers.append(message.shown)
         if (
@@ -386,8 +390,11 @@ class ProcessExecutor:
         self._interpreters.remove(interpreter)
         if not interpreter.ready and not self._closing:
             words = interpreter.last_words() or f"it ended with exit code {exit_code}"
-            self._start_failed(interpreter.fault or f"a worker process could not start: {words}")
+            what = interpreter.fault or f"a worker process could not start: {words}"
+            self._start_failed(interpreter.project, what)
         interpreter.close()
+        staffed = {each.project for each in self._interpreters}
+        self._staffing.forget(self._backlog.forget_idle(staffed))
 
     def _loss(self, interpreter: Interpreter, held: Held, exit_code: int) -> Ended:
         running = interpreter.running()
@@ -403,29 +410,28 @@ class ProcessExecutor:
             return endings.stopped(held.attempt, ended, timed_out=held.asked == TIMED_OUT, killed=True)
         return ended
 
-    def _missing(self, now: float) -> int:
-        """How many workers to start. The lock is held."""
-        if self._closing or now < self._start_after:
-            return 0
-        staying = sum(1 for each in self._interpreters if not each.retiring)
-        return max(0, min(self.workers, len(self._held)) - staying)
+    def _missing(self, now: float) -> bool:
+        """Whether a worker should be started. The lock is held."""
+        return not self._closing and self._staffing.missing(self._interpreters, self._backlog, now)
 
-    def _start_one(self) -> None:
+    def _start_one(self, project: str) -> None:
         """Start a worker. The lock is not held: starting takes milliseconds."""
         self._started_total += 1
         setup = Setup(
             worker=f"{os.getpid()}-{self._started_total}",
             home=str(self._home),
             artifacts=str(self._artifacts),
-            project=self._project,
+            project=project,
             main_file=self._main_file,
             path=tuple(each or os.getcwd() for each in sys.path),
         )
         try:
             interpreter = Interpreter(setup)
-        except ExecutorError as exc:
+        except (ExecutorError, OSError) as exc:
             with self._lock:
-                self._start_failed(exc.what)
+                self._start_failed(
+                    project, getattr(exc, "what", None) or f"a worker cannot be started: {exc}"
+                )
             return
         interpreter.kill_at = time.monotonic() + START_S_MAX
         self._selector.register(interpreter.reports, selectors.EVENT_READ, interpreter)
@@ -434,13 +440,12 @@ class ProcessExecutor:
         with self._lock:
             self._interpreters.append(interpreter)
 
-    def _start_failed(self, what: str) -> None:
+    def _start_failed(self, project: str, what: str) -> None:
         """Try again a little later; when it keeps failing, answer what waits. The lock is held."""
-        self._failed_starts += 1
-        self._start_after = time.monotonic() + min(10.0, 0.05 * 2**self._failed_starts)
-        if self._failed_starts >= STARTS_MAX and not self._interpreters:
+        self._staffing.failed(project, time.monotonic())
+        if self._staffing.hopeless(project, self._interpreters):
             _log.error("%s", what)
-            for held in self._backlog.clear():
+            for held in self._backlog.clear(project):
                 self._answer(held, endings.unstarted(held.attempt, what))
 
     def _abandon(self) -> None:

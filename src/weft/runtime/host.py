@@ -244,11 +244,20 @@ class Host(Protocol):
 
 
 _opener: list[Callable[[], Host]] = []
+_kept = False
 
 
-def set_opener(opener: Callable[[], Host]) -> None:
-    """Say how code that meets no host gets one. The composition root does this."""
-    _opener[:] = [opener]
+def set_opener(opener: Callable[[], Host], *, keep: bool = False) -> None:
+    """Say how code that meets no host gets one. The composition root does this.
+
+    Args:
+        opener: Gives the host.
+        keep: Whether this is the last word: a process that belongs to an engine opens no other one.
+    """
+    global _kept
+    if keep or not _kept:
+        _kept = keep
+        _opener[:] = [opener]
 
 
 def host() -> Host:

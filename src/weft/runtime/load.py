@@ -7,6 +7,10 @@ A script is known as ``__main__`` to the process that started it. Here it is exe
 ``__weft_main__``, as multiprocessing does with ``__mp_main__``, and each name answers for the other: a value
 whose class was pickled under either name opens in both processes.
 
+A call of a deployed project names its file relative to the project's folder, whatever version that holds. A
+process that meets such a call belongs to that folder from then on (``enter``): each of its files is a module
+by the name under which the project's other files would import it, and no second project is let in.
+
 A script may call its workflow at the top, without asking whether it is the main one. Where it is only loaded
 that call must not start a run: it ends the loading (``ScriptEnd``), and what is defined above it counts.
 """
@@ -25,10 +29,13 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from weft.model.calls import PythonCall
-from weft.model.errors import UnknownReference, WorkflowImportError
+from weft.model.errors import ModuleClash, UnknownReference, WorkflowImportError
 from weft.model.values import Result
 
 SCRIPT = "__weft_main__"
+
+_SOURCE = "src"
+"""The folder of a project whose packages are imported without its name, by convention."""
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -54,6 +61,8 @@ _pickled: WeakValueDictionary[Result, Any] = WeakValueDictionary()
 _local: dict[Result, Any] = {}
 _scripts: dict[str, tuple[int, ModuleType]] = {}
 _projects: set[str] = set()
+_home = ""
+_paths: list[str] = []
 _lock = threading.RLock()
 
 sys.modules.setdefault(SCRIPT, sys.modules["__main__"])
@@ -97,6 +106,8 @@ def load(call: PythonCall, *, project: str = "", unpickle: Callable[[Result], An
         WorkflowImportError: The module or script is missing or failed to import.
         UnknownReference: It imported, but the name is not in it.
     """
+    if project and _is_deployed(call):
+        enter(project)
     if call.payload is not None and call.payload.format == LOCAL:
         # Another process may have made its own by the same name, as a script does that is run again.
         found = _local.get(call.payload) or _registered.get((call.module, call.qualname))
@@ -114,7 +125,10 @@ def load(call: PythonCall, *, project: str = "", unpickle: Callable[[Result], An
     with _lock:
         if project:
             _add_project(project)
-        found = module(call.module) if call.file is None else script(call.file)
+        if call.file is None:
+            found = module(call.module)
+        else:
+            found = project_module(call.file) if _is_deployed(call) else script(call.file)
     return _pick(found, call)
 
 
@@ -215,7 +229,7 @@ def module(name: str) -> ModuleType:
     except ScriptEnd as exc:
         raise WorkflowImportError(
             "it runs a workflow while it is imported",
-            where=_last_line(exc) or name,
+            where=last_line(exc) or name,
             hint='put the call under: if __name__ == "__main__":',
             module=name,
         ) from exc
@@ -243,13 +257,13 @@ def _import_error(name: str, exc: Exception) -> WorkflowImportError:
     if isinstance(exc, SyntaxError):
         where, what = f"{exc.filename}:{exc.lineno}", f"syntax error: {exc.msg}"
     else:
-        where, what = _last_line(exc) or name, f"importing it failed: {type(exc).__name__}: {exc}"
+        where, what = last_line(exc) or name, f"importing it failed: {type(exc).__name__}: {exc}"
     if isinstance(exc, ModuleNotFoundError):
         hint = f"install {(exc.name or 'the module').partition('.')[0]!r} where the worker runs"
     return WorkflowImportError(what, where=where, hint=hint, module=name)
 
 
-def _last_line(exc: BaseException) -> str:
+def last_line(exc: BaseException) -> str:
     """The last line of user code that an exception came through; of any code, if there is none."""
     where = inner = ""
     for frame, line in traceback.walk_tb(exc.__traceback__):
@@ -288,6 +302,126 @@ def _unknown(call: PythonCall, why: str) -> UnknownReference:
         hint="move it to the top of its module",
         qualname=call.qualname,
     )
+
+
+def put_first(project: str) -> None:
+    """Make a project's folder the first of ``sys.path``: for a process that belongs to the project."""
+    if project in sys.path:
+        sys.path.remove(project)
+    sys.path.insert(0, project)
+    _projects.add(project)
+
+
+# --- deployed projects ------------------------------------------------------------------------------------
+
+
+def _is_deployed(call: PythonCall) -> bool:
+    return call.file is not None and call.module != "__main__" and not os.path.isabs(call.file)
+
+
+def enter(project: str) -> None:
+    """Make this process belong to a deployed project's folder; its modules come before all others.
+
+    Raises:
+        WorkflowImportError: It belongs to another one: two versions of a module cannot live in one process.
+    """
+    global _home
+    if project == _home:
+        return
+    folder = os.path.realpath(project)
+    if folder == _home:
+        return
+    if _home:
+        raise WorkflowImportError(
+            "this process works for another project, or another version of it",
+            where=folder,
+            hint=f"it belongs to {_home}: run the two in processes of their own",
+        )
+    _home = folder
+    _paths[:] = [folder]
+    source = os.path.join(folder, _SOURCE)
+    if os.path.isdir(source):
+        _paths.insert(0, source)
+    for each in reversed(_paths):
+        put_first(each)
+    importlib.invalidate_caches()
+
+
+def module_name(file: str) -> str:
+    """The name by which the project's files import this one of theirs (``flows/etl.py``: ``flows.etl``)."""
+    parts = file.removesuffix(".py").split("/")
+    if parts[0] == _SOURCE and len(parts) > 1:
+        del parts[0]
+    if parts[-1] == "__init__" and len(parts) > 1:
+        del parts[-1]
+    return ".".join(part.replace(".", "_") for part in parts)
+
+
+def project_file(module: str) -> str | None:
+    """The file of a loaded module, relative to the project that this process belongs to; else ``None``."""
+    if not _home:
+        return None
+    path = getattr(sys.modules.get(module), "__file__", None)
+    if path is None or not path.startswith(_home + os.sep):
+        return None
+    return os.path.relpath(path, _home).replace(os.sep, "/")
+
+
+def project_module(file: str) -> ModuleType:
+    """The module of a file of the project that this process belongs to, executed once.
+
+    Raises:
+        WorkflowImportError: It is missing or failed, or its name belongs to another module.
+    """
+    path = os.path.normpath(os.path.join(_home, file))
+    if not path.startswith(_home + os.sep):
+        raise WorkflowImportError("the file is outside its project", where=file)
+    with _lock:
+        folder = os.path.dirname(path)
+        name = module_name(file)
+        if folder not in sys.path:
+            # Behind the project's own, so that the file's neighbours do not hide the project's packages.
+            sys.path.insert(len(_paths), folder)
+        known = sys.modules.get(name)
+        if known is not None:
+            if os.path.realpath(getattr(known, "__file__", None) or "") != os.path.realpath(path):
+                raise ModuleClash(
+                    f"its module would be called {name!r}, as another one is",
+                    where=file,
+                    hint=f"give the file another name: {getattr(known, '__file__', None) or 'Python'} has it",
+                )
+            return known
+        if not os.path.isfile(path):
+            raise WorkflowImportError(
+                "the workflow file is not in its project", where=path, hint="deploy the project again"
+            )
+        parent, _, leaf = name.rpartition(".")
+        package = module(parent) if parent else None
+        loaded = _execute_project_file(path, name)
+        if package is not None:
+            setattr(package, leaf, loaded)
+        return loaded
+
+
+def _execute_project_file(path: str, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # It is a file that ends in .py.
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[name] = loaded
+    _executing.depth += 1
+    try:
+        Context().run(spec.loader.exec_module, loaded)
+    except ScriptEnd:
+        pass  # An unguarded call at its end, as in a script.
+    except BaseException as exc:
+        del sys.modules[name]
+        if not isinstance(exc, Exception):
+            raise
+        raise _import_error(path, exc) from exc
+    finally:
+        _executing.depth -= 1
+    return loaded
 
 
 def _add_project(project: str) -> None:

@@ -25,9 +25,10 @@ from weft.model.attempts import Attempt, Ended, Shown
 from weft.model.calls import PythonCall, ShellCall
 from weft.model.errors import ErrorInfo, NotSerializable, TaskCancelled, TaskSkipped, TaskTimeout, UsageError
 from weft.model.states import TaskState
+from weft.model.traces import FACT
 from weft.model.values import ARGS, Result
 from weft.model.waits import Wait
-from weft.runtime import load
+from weft.runtime import load, tracing
 from weft.runtime.context import CURRENT, TASK_LOGGER, Context
 from weft.runtime.failure import describe, named
 from weft.runtime.logs import Capture
@@ -88,6 +89,7 @@ class Runner:
         self._meter: ProcessMeter | ThreadMeter = ProcessMeter() if own_process else ThreadMeter()
         self._targets: dict[PythonCall, _Target] = {}
         self._generation = load.generation
+        self._traced = tracing.traced()
 
     def run(self, attempt: Attempt, *, frame: Any = None) -> Ended:
         """Carry out an attempt and wait for it; a coroutine function runs on an event loop of its own.
@@ -196,6 +198,8 @@ class Runner:
             fn = target.fn
             if attempt.phase == "check":
                 fn = getattr(target.found, "check", _unsatisfied)
+            if self._traced or FACT in attempt.facts:
+                tracing.attach(attempt, variable=self._traced and self._own_process)
             if attempt.env:
                 return self._with_env(attempt, fn, args, kwargs)
             return fn(*args, **kwargs)
@@ -209,7 +213,7 @@ class Runner:
                 call,
                 kwargs,
                 write=self.capture.write,
-                env=attempt.env,
+                env=tracing.environment(attempt),
                 cwd=attempt.project or None,
                 own_group=not self._own_process,
             )

@@ -10,7 +10,7 @@ Rules, and why:
    user code does meanwhile, even if it keeps the interpreter's lock for an hour.
 3. What happened is sent before the next token is read, so a dead worker owes one answer at most.
 4. The process leads a group of its own. When the executor's process ends, in whatever way, the kernel kills
-   the whole group (``_die_with``).
+   the whole group (``lifeline.py``).
 5. To stop an attempt, the executor writes its number beside the one that runs and sends ``STOP``. The
    handler raises inside user code if the two agree. What does not listen is killed from outside. What does
    may leave children behind: then the process kills its group, itself included, once the answer is sent.
@@ -20,7 +20,6 @@ not return into Weft: one that does ends there.
 """
 
 import faulthandler
-import fcntl
 import gc
 import os
 import select
@@ -40,7 +39,8 @@ from weft.model.attempts import Attempt, Ended, Shown
 from weft.model.errors import TaskCancelled, TaskTimeout
 from weft.model.states import TaskState
 from weft.runtime.failure import named
-from weft.runtime.load import script
+from weft.runtime.lifeline import die_with
+from weft.runtime.load import put_first, script
 from weft.runtime.logs import FdCapture
 from weft.runtime.runner import Runner
 from weft.runtime.signals import Cancelled, Interrupt, TimedOut
@@ -58,8 +58,6 @@ from weft.wire.messages import (
     decode_setup,
     encode,
 )
-
-_F_SETSIG = 10  # Linux's fcntl command, which the standard library does not name.
 
 
 class Worker:
@@ -114,8 +112,8 @@ class Worker:
     def _runner(self, setup: Setup) -> Runner:
         home = Path(setup.home)
         sys.path[:] = setup.path
-        if setup.project and setup.project not in sys.path:
-            sys.path.insert(0, setup.project)
+        if setup.project:
+            put_first(setup.project)
         if setup.main_file is not None:
             _stand_in_for_main(setup.main_file)
         capture = FdCapture(home, setup.worker)
@@ -239,33 +237,10 @@ def _stand_in_for_main(path: str) -> None:
     sys.modules["__main__"].__dict__["__getattr__"] = find
 
 
-def _die_with(lifeline: int) -> None:
-    """Have the kernel kill this whole process group when the lifeline's other end closes.
-
-    On Linux the descriptor's owner is told of a change by a signal of our choice (fcntl(2), ``F_SETOWN`` and
-    ``F_SETSIG``), and the owner may be a group and the signal ``SIGKILL``: no thread has to watch, and user
-    code that never lets go of the interpreter's lock cannot put it off. ``PR_SET_PDEATHSIG`` would reach
-    this process only, not its children. Elsewhere a thread watches.
-    """
-    if sys.platform == "linux":
-        fcntl.fcntl(lifeline, _F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
-    else:
-        threading.Thread(target=_watch, args=(lifeline,), daemon=True).start()
-    if select.select([lifeline], [], [], 0)[0]:
-        os._exit(0)  # It closed before we listened.
-
-
-def _watch(lifeline: int) -> None:
-    os.read(lifeline, 1)
-    os.killpg(os.getpgrp(), signal.SIGKILL)
-
-
 def main(arguments: list[str]) -> None:
     """Run a worker on the descriptors named in ``arguments``, as ``executors/interpreter.py`` passes them."""
     inbox, tokens, reports, cells, lifeline = map(int, arguments)
-    _die_with(lifeline)
+    die_with(lifeline)
     for fd in (inbox, tokens, reports, cells, lifeline):
         os.set_inheritable(fd, False)
     faulthandler.enable()

@@ -7,6 +7,8 @@ before it is known which worker gets it.
 
 import socket
 import struct
+import threading
+from collections import deque
 from collections.abc import Iterable
 
 from weft.model.errors import WorldError
@@ -120,3 +122,56 @@ class FrameReader:
             self._buffer.extend(bytes(min(wanted, 2 * len(self._buffer)) - len(self._buffer)))
         elif len(self._buffer) > _KEEP and self._filled < _ROOM and wanted <= _ROOM:
             self._buffer = bytearray(memoryview(self._buffer)[: self._filled].tobytes().ljust(_ROOM, b"\0"))
+
+
+class FrameWriter:
+    """Sends frames into a stream socket, from any thread; whoever is at it takes along what others add.
+
+    Args:
+        sock: The socket, in blocking mode.
+        waits: Whether ``flush`` waits for room, or leaves the rest for later.
+    """
+
+    def __init__(self, sock: socket.socket, *, waits: bool) -> None:
+        self._sock = sock
+        self._flags = 0 if waits else socket.MSG_DONTWAIT
+        self._frames: deque[bytes] = deque()
+        self._rest = memoryview(b"")
+        self._lock = threading.Lock()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is not sent yet."""
+        return bool(self._rest) or bool(self._frames)
+
+    def add(self, payload: bytes) -> None:
+        """Put a message behind the others; the next ``flush`` sends it."""
+        self._frames.append(frame(0, payload))
+
+    def flush(self) -> None:
+        """Send what was added, unless another thread is at it, or there is no room and it does not wait.
+
+        Raises:
+            OSError: The peer is gone.
+        """
+        # What another thread adds while this one is about to let go of the lock is met by looking again.
+        while (self._frames or self._rest) and self._lock.acquire(blocking=False):
+            try:
+                while self._rest or self._gather():
+                    try:
+                        sent = self._sock.send(self._rest, self._flags)
+                    except BlockingIOError:
+                        return
+                    self._rest = self._rest[sent:]
+            finally:
+                self._lock.release()
+
+    def _gather(self) -> bool:
+        """Take frames to send at once; False if there are none."""
+        taken: list[bytes] = []
+        size = 0
+        while self._frames and size < _ROOM:
+            taken.append(self._frames.popleft())
+            size += len(taken[-1])
+        self._rest = memoryview(b"".join(taken))
+        return size > 0

@@ -493,6 +493,23 @@ def test_a_flow_lost_too_often_fails_after_its_calls_have_ended() -> None:
     assert not driver.state.inflight.get("default")
 
 
+def test_a_flow_that_gets_on_is_never_lost_too_often() -> None:
+    """Only losses without a new call in between are counted: others share its process."""
+
+    def body(_given: dict[str, Any]) -> Any:
+        for _ in range(5):
+            yield Ask(task("a"))
+        return "done"
+
+    driver = started(body, flow(retry=Retry(lost_limit=1)))
+    for number in range(1, 6):
+        main = driver.find("main")
+        driver.end(main, Ended(main, S.LOST))
+        driver.end(driver.find(f"a-{number}"), result=number)
+    assert driver.result() == "done"
+    assert driver.attempts("main") == 6
+
+
 def test_a_lost_flow_finds_the_calls_that_went_on_without_it() -> None:
     """Only its body died: what it called is not touched."""
 

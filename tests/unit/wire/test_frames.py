@@ -1,13 +1,15 @@
 """Frames: whatever pieces a stream arrives in, the messages come out whole and in order."""
 
+import select
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.wire.frames import FrameReader, frame, split
+from weft.wire.frames import FrameReader, FrameWriter, frame, split
 
 Frames = list[tuple[int, bytes]]
 
@@ -95,3 +97,57 @@ def test_rest(pair: tuple[socket.socket, socket.socket]) -> None:
     assert reader.rest() == [(1, b"one"), (2, b"two")]
     theirs.close()
     assert reader.rest() == []
+
+
+def test_writers_share_a_stream(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Messages that several threads write at once arrive whole, each thread's in its order."""
+    ours, theirs = pair
+    writer = FrameWriter(ours, waits=True)
+
+    def write(name: int) -> None:
+        for number in range(300):
+            writer.add(b"%d %d " % (name, number) + b"x" * (number * 7))
+            writer.flush()
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in range(4)]
+    for each in threads:
+        each.start()
+    found: list[list[bytes]] = []
+    reader = FrameReader(theirs)
+    while len(found) < 1200:
+        select.select([theirs], [], [])
+        found += [payload.split(b" ") for _, payload in reader.read() or []]
+    for each in threads:
+        each.join()
+    for name in range(4):
+        mine = [(int(number), len(rest)) for who, number, rest in found if int(who) == name]
+        assert mine == [(number, number * 7) for number in range(300)]
+    assert not writer.waiting
+
+
+def test_a_writer_that_does_not_wait(pair: tuple[socket.socket, socket.socket]) -> None:
+    """What a full stream does not take is kept, in order, and sent by a later flush."""
+    ours, theirs = pair
+    writer = FrameWriter(ours, waits=False)
+    sizes = [10, 3_000_000, 0, 700_000]
+    for size in sizes:
+        writer.add(b"y" * size)
+    writer.flush()
+    assert writer.waiting
+    reader = FrameReader(theirs)
+    found: Frames = []
+    while len(found) < len(sizes):
+        found += reader.read() or []
+        writer.flush()
+    assert [len(payload) for _, payload in found] == sizes
+    assert not writer.waiting
+
+
+def test_a_writer_whose_peer_is_gone(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Writing to a peer that has closed raises, and does not hang."""
+    ours, theirs = pair
+    theirs.close()
+    writer = FrameWriter(ours, waits=True)
+    writer.add(b"z")
+    with pytest.raises(OSError, match="Broken pipe"):
+        writer.flush()
