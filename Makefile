@@ -27,6 +27,7 @@ docs:       ## pages that are generated from the code
 	$(BIN)/python scripts/errors_reference.py
 	$(BIN)/python scripts/cli_reference.py
 	$(BIN)/python scripts/settings_reference.py
+	$(BIN)/python scripts/metrics_reference.py
 	$(BIN)/python scripts/api_reference.py
 
 bench:      ## one JSON line a figure, rivals included where their environments exist

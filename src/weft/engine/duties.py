@@ -42,6 +42,9 @@ class Duties:
         engine: Whose.
         lease_s: How long after its last heartbeat another engine may take over.
         queues: The queues of runs that it serves; none: it takes over only what it is told to.
+
+    Attributes:
+        leased_until: When the lease ends, unless it is prolonged.
     """
 
     def __init__(self, engine: "Engine", *, lease_s: float, queues: Sequence[str] = ()) -> None:
@@ -52,13 +55,13 @@ class Duties:
         self._ask_at = 0.0
         self._claim_at = 0.0
         self._bury_at = 0.0
-        self._leased_until = 0.0
+        self.leased_until = 0.0
         self._unchecked: list[int] = []
 
     def begin(self, now: float) -> None:
         """The engine has just got its lease."""
         self._beat_at = now + self._lease_s / 3
-        self._leased_until = now + self._lease_s
+        self.leased_until = now + self._lease_s
 
     def hurry(self) -> None:
         """Somebody says that there is something to hear: look at the next opportunity."""
@@ -125,7 +128,9 @@ class Duties:
         with engine.turning:
             try:
                 engine.store.heartbeat(engine.id, expires_at=now + self._lease_s)
-                lapsed, self._leased_until = now >= self._leased_until, now + self._lease_s
+                lapsed, self.leased_until = now >= self.leased_until, now + self._lease_s
+                if lapsed:
+                    engine.sharing.lose()
                 self._check_ownership(len(engine.state.runs) if lapsed else OWNED_CHECKS)
             except StoreBusy:
                 self._beat_at = now + self._lease_s / 10

@@ -33,6 +33,7 @@ from weft.engine.duties import Duties
 from weft.engine.intake import Intake
 from weft.engine.preparing import Evaluator, Preparer
 from weft.engine.recovery import holds, restored, root_end, shows
+from weft.engine.sharing import Sharing
 from weft.engine.watchers import Watchers
 from weft.executors.protocol import Executor
 from weft.model.attempts import Attempt, AttemptId, Ended, Report
@@ -68,10 +69,14 @@ class Engine:
         clock: Time.
         entropy: Ten random bytes a call, for ids.
         evaluators: Of dialects' expressions, by language.
-        pools: Slots by pool name.
+        pools: Slots by pool name, where no record of the store says otherwise.
+        share_limits: Whether pools, concurrency keys and rates hold over all engines of the store.
         name, host, pid, process_started: How the store knows this engine.
         lease_s: How long after its last heartbeat another engine may take over.
         queues: Queues whose runs it takes over by itself, once it is started; by default none.
+
+    Attributes:
+        commit_s: How long the latest commit took; listeners are told of its changes next.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Engine:
         entropy: Callable[[], bytes] = entropy,
         evaluators: Mapping[str, Evaluator] | None = None,
         pools: dict[str, int] | None = None,
+        share_limits: bool = True,
         name: str = "engine",
         host: str = "",
         pid: int = 0,
@@ -97,12 +103,13 @@ class Engine:
         self.executors = dict(executors)
         self.default = default
         self.clock: Clock = clock or SystemClock()
-        self.state = State(pools=pools, executor=default)
+        self.state = State(pools=pools, executor=default, shared=share_limits)
         self.watchers = Watchers()
         self.halted: WeftError | None = None
         self.epochs: dict[int, int] = {}
         self.turning = threading.Lock()
         self.duties = Duties(self, lease_s=lease_s, queues=queues)
+        self.sharing = Sharing(self, pools=pools or {})
         self.id = 0
         self._preparer = Preparer(store, artifacts, evaluators or {})
         self._identity = (name, host, pid, process_started)
@@ -114,6 +121,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._closing = False
         self.leaving = False
+        self.commit_s = 0.0
         self._listeners: list[Listener] = []
         self._capacities: dict[str, int] = {}
         self._asleep_until = 0.0
@@ -161,7 +169,7 @@ class Engine:
         self._wake.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
-        if healthy:
+        if healthy and self.sharing.close():
             self.store.close_engine(self.id)
 
     def listen(self, listener: Listener) -> None:
@@ -287,8 +295,10 @@ class Engine:
             queues: Only runs of these queues.
             limit: Only so many, the oldest.
         """
+        gone = list(dead)
+        self.sharing.bury(gone)
         claimed = self.store.claim(
-            self.id, now=self.clock.now(), runs=runs, dead=list(dead), queues=queues, limit=limit
+            self.id, now=self.clock.now(), runs=runs, dead=gone, queues=queues, limit=limit
         )
         handles: dict[int, Pending] = {}
         events: list[Restored] = []
@@ -333,6 +343,11 @@ class Engine:
             if found is None:
                 return False
             return any(task.executor and task.executor not in UNBOUNDED for task in found.tasks.values())
+
+    def working(self) -> bool:
+        """Whether executors have any attempt; flows' bodies do not count, since they can wait for ever."""
+        with self.turning:
+            return any(count for name, count in self.state.inflight.items() if name not in UNBOUNDED)
 
     # --- turning ------------------------------------------------------------------------------------------
 
@@ -393,6 +408,7 @@ class Engine:
         if due is not None and due <= now:
             events.append(Tick())
         self._capacity(events)
+        self.sharing.tell(events, now)
         if not events:
             return False
         try:
@@ -402,6 +418,8 @@ class Engine:
                 commands = [command for command in commands if run_of(command) not in refused]
             self._publish(changes, commands)
             self._perform(commands, now)
+            if self.sharing.urgent:
+                self.sharing.ask()
             due = self.state.next_due()
             if due is not None and due < self._asleep_until:
                 self._wake.set()  # The engine's own thread sleeps past a timer that is new.
@@ -425,6 +443,7 @@ class Engine:
         touched = {change.run for change in changes}
         runs = self.state.runs
         epochs = {run: self.epochs[run] for run in touched}
+        began = self.clock.now()
         waited = 0.0
         unknown = 0
         refused: frozenset[int] | None
@@ -445,6 +464,7 @@ class Engine:
                 unknown += 1
                 if unknown >= COMMIT_TRIES:
                     raise
+        self.commit_s = self.clock.now() - began
         for run in touched:
             if run not in runs:
                 self.epochs.pop(run, None)
@@ -494,10 +514,13 @@ class Engine:
 
     def _perform(self, commands: list[Command], now: float) -> None:
         starts: dict[str, list[Attempt]] = {}
+        performed_at = self.clock.now()
         for command in commands:
             if type(command) is Start:
                 attempt = command.attempt
-                if attempt.executor == INLINE:
+                if self.sharing.too_late(attempt, performed_at):
+                    self._inbox.append(_gone(attempt, now))
+                elif attempt.executor == INLINE:
                     if not self.watchers.hand(attempt):
                         self._inbox.append(_gone(attempt, now))
                 else:
@@ -595,6 +618,7 @@ class Engine:
             if self._closing:
                 return
             duties.beat()
+            self.sharing.look()
             asked = duties.hear()
             due = self.state.next_due()
             if due is not None and due <= self.clock.now():
@@ -607,6 +631,7 @@ class Engine:
     def hurry(self) -> None:
         """Something may have come for this engine from another process: look now."""
         self.duties.hurry()
+        self.sharing.hurry()
         self._wake.set()
 
     def _patience(self) -> float:
@@ -617,5 +642,5 @@ class Engine:
 
 
 def _gone(attempt: Attempt, now: float) -> Ended:
-    """Nobody waits any more to carry out this attempt."""
+    """An attempt that nobody waits for any more, or that may not begin any more."""
     return Ended(attempt.id, TaskState.LOST, ended_at=now)
