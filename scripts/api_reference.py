@@ -21,6 +21,7 @@ from weft.core.changes import Cause
 from weft.dialects.native import task as native
 from weft.dialects.native.dag import DagOptions
 from weft.dialects.native.options import TaskOptions
+from weft.dialects.native.schedules import ScheduleOptions, TickOptions
 from weft.model.policies import Cache, Concurrency, Resources
 from weft.model.rules import TriggerRule
 from weft.model.states import LIVE, RUN_TERMINAL, TERMINAL, RunState, TaskState
@@ -77,8 +78,8 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "Schedules": (
-        "Data only: there is no scheduler yet, so a schedule is kept and not acted on.",
-        ("cron", "every", "Cron", "Every"),
+        "When a workflow runs by itself: `schedule=` of `@dag` and `@flow` takes these.",
+        ("cron", "every", "rrule", "once", "Schedule", "Cron", "Every", "RRule", "Once"),
     ),
     "Policies": ("What some options take.", tuple(POLICIES)),
     "Inside a task": ("", ("current", "Context", "Skip", "Fail")),
@@ -177,8 +178,11 @@ def render_api() -> str:
         parts += [struct(POLICIES[name]) if name in POLICIES else entry(name) for name in names]
         if head == "Workflows":
             parts += options("TaskOptions", TaskOptions, "Options of `@task`, `@flow` and `shell`.")
+            parts += options("ScheduleOptions", ScheduleOptions, "Further options of `@flow`.")
             parts += options("DagOptions", DagOptions, "Options of `@dag`.")
             parts.append(durations())
+        if head == "Schedules":
+            parts += options("TickOptions", TickOptions, "Options of `cron`, `every`, `rrule` and `once`.")
         if head == "Shaping a dag":
             rules = "\n".join(f"- `{each.value}`" for each in TriggerRule)
             parts.append(f"### Trigger rules\n\nWhat `Symbol.rule` takes:\n\n{rules}")

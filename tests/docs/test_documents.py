@@ -28,6 +28,7 @@ import pytest
 import weft
 from weft.dialects.native.dag import DagOptions
 from weft.dialects.native.options import TaskOptions
+from weft.dialects.native.schedules import ScheduleOptions, TickOptions
 from weft.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -275,7 +276,9 @@ def test_generated_page_is_up_to_date(generator: ModuleType, name: str) -> None:
         ("public name", set(weft.__all__) - {"__version__"}),
         ("setting", set(Settings.__struct_fields__)),
         ("option of @task", set(TaskOptions.__annotations__)),
+        ("option of @flow", set(ScheduleOptions.__annotations__)),
         ("option of @dag", set(DagOptions.__annotations__)),
+        ("option of a schedule", set(TickOptions.__annotations__)),
     ],
     ids=lambda each: each.replace(" ", "-") if isinstance(each, str) else "",
 )

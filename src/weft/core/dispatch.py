@@ -5,6 +5,9 @@ are made as they start, a chunk at a time, so that maps of equal priority take t
 parked under the limit that it lacks; when a slot of that limit is given back, the first one parked there
 tries again. One rule keeps wake-ups from being lost: whoever was woken for a limit and leaves the queue
 wakes the next one of that limit, if it still has room.
+
+Pools, concurrency keys and rates may be shared with other engines (``State.shares``). Then the room is this
+engine's share, and what is held up for want of a share, not for want of slots, is told in ``State.short``.
 """
 
 from collections import deque
@@ -13,7 +16,7 @@ from heapq import heappop, heappush
 from weft.core.binding import bind_inputs
 from weft.core.changes import Cause
 from weft.core.commands import Prepare, Start
-from weft.core.state import UNBOUNDED, Map, Scope, State, Task
+from weft.core.state import LOCAL, UNBOUNDED, Flow, Map, Scope, State, Task
 from weft.core.turn import PAUSED, Turn, executor_of
 from weft.model.attempts import Attempt
 from weft.model.calls import GroupCall, WaitCall
@@ -103,18 +106,21 @@ def limits_of(task: Task) -> tuple[tuple[str, int], ...]:
     """The limit keys, with slots, that a live attempt of the task run holds."""
     limits = task.traits.limits
     run = task.run
+    if limits and isinstance(task.body, Flow) and task.body.open:
+        return ()  # It waits for its calls, and must not keep from them what they need to run.
     if not run.limited or task.is_flow or task.daemon_up:
         # A flow must not keep from its calls what they need to run, nor a daemon from what must end first.
         return limits
-    if run.graph.max_active is not None:
-        limits = (*limits, (f"run:{run.id}", 1))
+    # What is the run's own comes first: who waits for that keeps no other engine from anything.
     parent = task.parent
     while parent is not None:
         if isinstance(parent.body, Scope):
             if parent.body.plan.group.max_active is not None:
-                limits = (*limits, (f"scope:{run.id}/{parent.idx}", 1))
+                limits = ((f"scope:{run.id}/{parent.idx}", 1), *limits)
             break
         parent = parent.parent
+    if run.graph.max_active is not None:
+        limits = ((f"run:{run.id}", 1), *limits)
     return limits
 
 
@@ -142,9 +148,20 @@ def hold(state: State, task: Task) -> None:
         held = []
         for key, slots in limits:
             taken = min(slots, max(state.slots(key), 1))
-            state.used[key] = state.used.get(key, 0) + taken
+            used = state.used[key] = state.used.get(key, 0) + taken
             held.append((key, taken))
+            if state.shares is not None and not key.startswith(LOCAL):
+                _note_peak(state, key, used)
         task.held = tuple(held)
+
+
+def _note_peak(state: State, key: str, used: int) -> None:
+    """Remember how much of a shared limit is in use; an attempt found alive may take more than the share."""
+    assert state.shares is not None
+    if used > state.peaks.get(key, 0):
+        state.peaks[key] = used
+    if used > state.shares.get(key, 0):
+        state.short.add(key)
 
 
 def _missing(turn: Turn, task: Task) -> str:
@@ -154,9 +171,12 @@ def _missing(turn: Turn, task: Task) -> str:
     if limits:
         note_maxima(state, task)
         for key, slots in limits:
-            room = state.slots(key)
+            limit = state.slots(key)
+            room = limit if state.shares is None else state.room(key)
             # A task that wants more slots than there are takes them all rather than waiting for ever.
-            if state.used.get(key, 0) + min(slots, max(room, 1)) > room:
+            if state.used.get(key, 0) + min(slots, max(limit, 1)) > room:
+                if room < limit:
+                    state.short.add(key)
                 return key
     for rate in task.node.rate_limits:
         if not _rate_allows(turn, rate):
@@ -165,10 +185,39 @@ def _missing(turn: Turn, task: Task) -> str:
 
 
 def _rate_allows(turn: Turn, rate: RateLimit) -> bool:
-    times = turn.state.rates.setdefault(rate.key, deque())
-    while times and times[0] <= turn.now - rate.per_s:
+    """Whether another start is within the limit; one start takes a slot for as long as it counts."""
+    state = turn.state
+    note_rate(state, rate)
+    times = state.rates.setdefault(rate.key, deque())
+    window = state.windows[rate.key]
+    while times and times[0] <= turn.now - window:
         times.popleft()
-    return len(times) < rate.count
+    counted = len(times)
+    if window > rate.per_s:
+        counted = sum(at > turn.now - rate.per_s for at in times)
+    if counted >= rate.count:
+        return False
+    if state.shares is not None and len(times) >= state.shares.get(f"rate:{rate.key}", 0):
+        state.short.add(f"rate:{rate.key}")
+        return False
+    return True
+
+
+def _rate_due(turn: Turn, rate: RateLimit) -> float | None:
+    """When a start stops counting that keeps another from happening; ``None``: a share must come first."""
+    state = turn.state
+    times = state.rates[rate.key]
+    if len(times) >= rate.count and times[-rate.count] + rate.per_s > turn.now:
+        return times[-rate.count] + rate.per_s
+    share = 0 if state.shares is None else state.shares.get(f"rate:{rate.key}", 0)
+    return times[-share] + state.windows[rate.key] if share > 0 else None
+
+
+def note_rate(state: State, rate: RateLimit) -> None:
+    """Learn how many starts a rate limit allows, and for how long each of them counts."""
+    state.maxima[f"rate:{rate.key}"] = rate.count
+    if rate.per_s > state.windows.get(rate.key, 0.0):
+        state.windows[rate.key] = rate.per_s
 
 
 def _park(turn: Turn, task: Task, key: str) -> None:
@@ -182,9 +231,9 @@ def _park(turn: Turn, task: Task, key: str) -> None:
     heappush(parked, (-task.node.priority, state.sequence, task))
     holder.queued = True
     if key.startswith("rate:"):
-        times = state.rates[key[5:]]
-        per_s = next(each.per_s for each in task.node.rate_limits if each.key == key[5:])
-        turn.timer(times[0] + per_s, "rate", task, 0)
+        due = _rate_due(turn, next(each for each in task.node.rate_limits if each.key == key[5:]))
+        if due is not None:
+            turn.timer(due, "rate", task, 0)
     if before and before != key:
         turn.freed.append(before)
 
@@ -195,7 +244,9 @@ def wake(turn: Turn, key: str) -> None:
     parked = state.parked.get(key)
     if not parked:
         return
-    if not key.startswith("rate:") and state.used.get(key, 0) >= state.slots(key):
+    if not key.startswith("rate:") and state.used.get(key, 0) >= state.room(key):
+        if state.room(key) < state.slots(key):
+            state.short.add(key)
         return
     while parked:
         priority, sequence, task = heappop(parked)
@@ -292,7 +343,10 @@ def start(turn: Turn, task: Task) -> None:
     state.inflight[executor] = state.inflight.get(executor, 0) + 1
     hold(state, task)
     for rate in node.rate_limits:
-        state.rates.setdefault(rate.key, deque()).append(turn.now)
+        times = state.rates.setdefault(rate.key, deque())
+        times.append(turn.now)
+        if state.shares is not None:
+            _note_peak(state, f"rate:{rate.key}", len(times))
     if node.timeout is not None and node.timeout.queued_s is not None:
         turn.timer(turn.now + node.timeout.queued_s, "queued", task, task.attempt)
     check = bool(node.outputs) and not task.checked and node.outputs[0].check is not None

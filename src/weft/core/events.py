@@ -180,6 +180,13 @@ class PoolChanged(msgspec.Struct, frozen=True):
     slots: int
 
 
+class ShareChanged(msgspec.Struct, frozen=True):
+    """Of a limit that engines share, this one may use ``slots`` from now on."""
+
+    key: str
+    slots: int
+
+
 class Tick(msgspec.Struct, frozen=True):
     """Time passed: timers that are due fire."""
 
@@ -199,6 +206,7 @@ Event = (
     | Mark
     | CapacityChanged
     | PoolChanged
+    | ShareChanged
     | Tick
     | Started
     | Shown

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from weft.core.events import Dropped, Event, Prepared
 from weft.core.policies.rules import Counts, Decision
+from weft.core.shares import demands
 from weft.core.state import UNBOUNDED, Flow, Map, Run, Scope, State, Task
 from weft.model.errors import InvariantViolation
 from weft.model.graph import Role
@@ -30,8 +31,8 @@ def check_state(state: State, coming: Iterable[Event] = (), *, alone: bool = Tru
         state: What the core knows.
         coming: Events that the engine has taken in but not stepped yet; answers to ``Prepare`` among them
             move their task runs on.
-        alone: Whether no other engine had any of the runs. Engines keep limits each for themselves, so one
-            that takes over another's live attempts may hold more slots than there are, until they end.
+        alone: Whether no other engine had any of the runs. One that takes over another's live attempts may
+            hold more slots than there are, until they end.
 
     Raises:
         InvariantViolation: A promise is broken; ``fields`` name the invariant, the run and the task run.
@@ -54,6 +55,7 @@ class Check:
         self.parked: dict[int, str] = {
             id(task): key for key, parked in state.parked.items() for _, _, task in parked
         }
+        self.woken = {_holder(task).woken_by for queue in state.queues.values() for _, _, task in queue}
         self.timers = {(kind, run, idx, guard) for _, _, kind, run, idx, guard in state.timers}
         self.held: set[int] = set()
 
@@ -86,11 +88,17 @@ class Check:
             for _, _, task in queue:
                 if room and _stands(task) and task.run.id in state.runs:
                     _broken("I3", f"executor {name!r} has room, and this one is not started", task)
-        woken = {_holder(task).woken_by for queue in state.queues.values() for _, _, task in queue}
         for key, parked in state.parked.items():
             # Who was woken for the limit wakes the next one when its turn comes.
-            if key.startswith("rate:") or state.used.get(key, 0) > 0 or state.slots(key) < 1 or key in woken:
+            if (
+                key.startswith("rate:")
+                or state.used.get(key, 0) > 0
+                or state.slots(key) < 1
+                or key in self.woken
+            ):
                 continue
+            if state.room(key) < state.slots(key) and state.room(key) < demands(state, [key], 0.0)[key].need:
+                continue  # Other engines have the slots, and this one asks for them.
             for _, _, task in parked:
                 if _stands(task) and task.run.id in state.runs and id(task) not in self.queued:
                     _broken("I3", f"it is parked under {key}, which nobody holds", task)
@@ -230,7 +238,9 @@ class Check:
         key = self.parked.get(id(task))
         if key is None:
             _broken("I3", "it should stand in a queue and does not", task)
-        if key.startswith("rate:") and not any(timer[0] == "rate" for timer in self.timers):
+        if not key.startswith("rate:") or (self.state.shares is not None and not self.state.shares.get(key)):
+            return  # Somebody holds the limit, or other engines have the slots.
+        if key not in self.woken and not any(timer[0] == "rate" for timer in self.timers):
             _broken("I3", f"it is parked under {key} without a timer", task)
 
     def _waiting(self, task: Task) -> None:

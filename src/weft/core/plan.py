@@ -151,7 +151,8 @@ class Traits:
         self.prepares_items = spec is not None and (in_items or _per_attempt(node))
         limits: list[tuple[str, int]] = [(f"pool:{name}", slots) for name, slots in node.pools.items()]
         limits += [(f"key:{each.key}", 1) for each in node.concurrency]
-        self.limits = tuple(limits)
+        # In one order for all nodes: of two that need the same two limits, neither waits for the other.
+        self.limits = tuple(sorted(limits))
         self.tries = 1 if node.retry is None else (-1 if node.retry.limit < 0 else node.retry.limit + 1)
 
 

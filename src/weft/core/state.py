@@ -37,6 +37,9 @@ UNBOUNDED = frozenset({INLINE, FLOW})
 NEVER = 1 << 60
 """A place that no journal reaches."""
 
+LOCAL = ("run:", "scope:")
+"""How the keys of limits begin that only one engine has to do with: a run has one owner."""
+
 
 class Scope:
     """An instance of a group.
@@ -420,8 +423,13 @@ class State:
         queues: Per executor, a heap of what is ready: ``(-priority, sequence, task)``.
         pools: Slots by pool; a pool that is not named here has ``default_slots``.
         used: Slots in use by limit key (``pool:p``, ``key:k``, ``run:7``, ``scope:7/3``).
+        shares: How many slots this engine may use of each limit that engines share (``pool:p``, ``key:k``,
+            ``rate:r``), 0 of one that is not named; ``None``: it has all of them to itself.
+        peaks: Of those limits, the most slots in use since somebody looked.
+        short: Those limits for want of whose share something was held up since somebody looked.
         parked: Per limit key, a heap of what waits for a slot of it.
         rates: Per rate-limit key, the start times that still count.
+        windows: Per rate-limit key, for how long they do, in seconds.
         timers: A heap of ``(due_at, sequence, kind, run, idx, guard)``.
     """
 
@@ -433,13 +441,17 @@ class State:
         "limits",
         "maxima",
         "parked",
+        "peaks",
         "pools",
         "queues",
         "rates",
         "runs",
         "sequence",
+        "shares",
+        "short",
         "timers",
         "used",
+        "windows",
     )
 
     def __init__(
@@ -448,6 +460,7 @@ class State:
         pools: dict[str, int] | None = None,
         default_slots: int = 128,
         executor: str = "default",
+        shared: bool = False,
     ) -> None:
         self._compiled: dict[str, Compiled] = {}
         self.executor = executor
@@ -459,8 +472,12 @@ class State:
         self.default_slots = default_slots
         self.maxima: dict[str, int] = {}
         self.used: dict[str, int] = {}
+        self.shares: dict[str, int] | None = {} if shared else None
+        self.peaks: dict[str, int] = {}
+        self.short: set[str] = set()
         self.parked: dict[str, list[tuple[int, int, Task]]] = {}
         self.rates: dict[str, deque[float]] = {}
+        self.windows: dict[str, float] = {}
         self.timers: list[tuple[float, int, str, int, int, int]] = []
         self.sequence = 0
 
@@ -483,6 +500,20 @@ class State:
         if key.startswith("pool:"):
             return self.pools.get(key[5:], self.default_slots)
         return self.maxima.get(key, 1)
+
+    def room(self, key: str) -> int:
+        """How many slots of a limit key may be in use here."""
+        limit = self.slots(key)
+        if self.shares is None or key.startswith(LOCAL):
+            return limit
+        return min(limit, self.shares.get(key, 0))
+
+    def taken(self, key: str, now: float) -> int:
+        """How many slots of a limit key are in use here; of a rate limit, the starts that still count."""
+        if not key.startswith("rate:"):
+            return self.used.get(key, 0)
+        since = now - self.windows.get(key[5:], 0.0)
+        return sum(at > since for at in self.rates.get(key[5:], ()))
 
     def task(self, run: int, idx: int) -> Task | None:
         """The live or remembered task run, if this engine has it."""

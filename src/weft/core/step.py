@@ -33,6 +33,7 @@ from weft.core.events import (
     Restored,
     ResumeRun,
     Sent,
+    ShareChanged,
     Submitted,
     Tick,
 )
@@ -375,6 +376,13 @@ def _pool_changed(turn: Turn, event: PoolChanged) -> None:
     turn.freed.append(f"pool:{event.pool}")
 
 
+def _share_changed(turn: Turn, event: ShareChanged) -> None:
+    shares = turn.state.shares
+    assert shares is not None, "an engine that shares nothing was given a share"
+    shares[event.key] = event.slots
+    turn.freed.append(event.key)
+
+
 def _tick(turn: Turn, event: Tick) -> None:
     timers = turn.state.timers
     while timers and timers[0][0] <= turn.now:
@@ -443,6 +451,7 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     Mark: _mark,
     CapacityChanged: _capacity_changed,
     PoolChanged: _pool_changed,
+    ShareChanged: _share_changed,
     Tick: _tick,
     Started: _started,
     Shown: _shown,

@@ -138,6 +138,10 @@ class Turn:
             return
         self.state.inflight[task.executor] -= 1
         task.executor = ""
+        self.let_go(task)
+
+    def let_go(self, task: Task) -> None:
+        """Give back the slots of a live attempt, which goes on without them."""
         if task.held:
             used = self.state.used
             for key, slots in task.held:

@@ -88,12 +88,11 @@ class Control:
             rows.append(known)
             if known is None:
                 new.append((len(rows) - 1, request))
-        plain = [(at, request) for at, request in new if request.key is None]
-        batches = [plain] if plain else []
-        # One whose key somebody else uses at the same instant is refused: it must not take others along.
-        batches += [[each] for each in new if each[1].key is not None]
-        for batch in batches:
-            accepted = self._accept([request for _, request in batch], hold=hold)
+        # Apart, because of those with keys some may have to be looked up.
+        plain = [each for each in new if each[1].key is None]
+        keyed = [each for each in new if each[1].key is not None]
+        for batch in (plain, keyed):
+            accepted = self._accept([request for _, request in batch], hold=hold) if batch else ()
             for (at, _), row in zip(batch, accepted, strict=True):
                 rows[at] = row
         return [row for row in rows if row is not None]
@@ -104,7 +103,7 @@ class Control:
         self._hurry()
 
     def _accept(self, requests: Sequence[RunRequest], *, hold: bool) -> list[RunRow]:
-        """Runs that are new, one of which at most has a key."""
+        """Runs that are new: all with a key, or all without."""
         for request in requests:
             request.queue = "" if hold else request.queue or QUEUE
             request.inline = False
@@ -114,12 +113,17 @@ class Control:
             else:
                 runs = self._leave(requests)
         except StaleOwner:
-            key = requests[0].key
-            known = None if key is None else self.store.run_by_key(key)
-            if known is None:
-                raise
-            return [known]
+            return [self._found(request, hold=hold, alone=len(requests) == 1) for request in requests]
         return [self.store.run_by_id(run) for run in runs]
+
+    def _found(self, request: RunRequest, *, hold: bool, alone: bool) -> RunRow:
+        """The run of a request, some of which were refused because somebody else has just used their key."""
+        known = None if request.key is None else self.store.run_by_key(request.key)
+        if known is not None:
+            return known
+        if alone:
+            raise StaleOwner("the run was not accepted, and no other has its key", hint="submit it again")
+        return self._accept([request], hold=hold)[0]
 
     def _serves(self, requests: Sequence[RunRequest]) -> bool:
         assert self.engine is not None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar, ParamSpec, TypedDict, TypeVar, Unpack, cast, overload
 
 import msgspec
@@ -22,7 +22,7 @@ from weft.dialects.native.drafts import user_line
 from weft.dialects.native.durations import Duration, seconds
 from weft.dialects.native.options import HookFn, TaskOptions, map_of
 from weft.dialects.native.parameters import Parameters
-from weft.dialects.native.schedules import Schedule, schedule_of
+from weft.dialects.native.schedules import Given, positive, schedules_of
 from weft.dialects.native.symbols import Symbol
 from weft.dialects.native.task import Task, hole_of, map_hole_of
 from weft.dialects.native.tracing import Session, Trace, current_trace
@@ -44,10 +44,11 @@ class DagOptions(TypedDict, total=False):
 
     Attributes:
         name: Its name; the function's by default.
-        schedule: When it runs by itself: ``cron(...)``, ``every(...)``, or a cron expression as text.
-        catchup: Whether ticks that were missed are run later.
-        start, end: The schedule's first and last moment.
-        max_active_runs: Runs of it that may be open at once.
+        schedule: When it runs by itself: ``cron(...)``, ``every(...)``, ``rrule(...)``, ``once(...)``, a cron
+            expression as text, or a list of these.
+        catchup: Whether ticks that were missed are run later; for schedules that do not say it themselves.
+        start, end: The schedules' first and last moment, likewise.
+        max_active_runs: Runs of it that may be open at once; ticks beyond them wait.
         max_active_tasks: Task runs that may be live in one run at once.
         timeout: How long a run may take.
         fail_fast: Whether the first failure cancels what has not ended.
@@ -60,7 +61,7 @@ class DagOptions(TypedDict, total=False):
     """
 
     name: str
-    schedule: Schedule | str | timedelta | None
+    schedule: Given
     catchup: bool
     start: datetime | date | None
     end: datetime | date | None
@@ -89,7 +90,8 @@ class Dag(Task[P, R]):
     """A decorated static workflow. See ``dag``.
 
     Attributes:
-        schedule, catchup, start, end, max_active_runs: For the service; see ``DagOptions``.
+        schedules: When it runs by itself.
+        max_active_runs: For the service; see ``DagOptions``.
     """
 
     known_options: ClassVar[Mapping[str, Any]] = {**TaskOptions.__annotations__, **DagOptions.__annotations__}
@@ -107,12 +109,9 @@ class Dag(Task[P, R]):
                 where=user_line(),
                 hint="give it to the tasks; a dag only says what runs after what",
             )
-        self.schedule = schedule_of(given.get("schedule"))
-        self.catchup = given.get("catchup", False)
-        self.start = given.get("start")
-        self.end = given.get("end")
-        self.max_active_runs = _positive(given, "max_active_runs")
-        self._max_active = _positive(given, "max_active_tasks")
+        self.max_active_runs = positive(given, "max_active_runs")
+        self.schedules = schedules_of(given, self.max_active_runs)
+        self._max_active = positive(given, "max_active_tasks")
         self._fail_fast = given.get("fail_fast", False)
         self._timeout_s = seconds(given["timeout"], what="timeout") if "timeout" in given else None
         self._parameters: Parameters | None = None
@@ -391,15 +390,6 @@ def _check_body(fn: Callable[..., Any]) -> None:
             where=f"{code.co_filename}:{code.co_firstlineno}",
             hint="write it as a plain function, or make it a @flow",
         )
-
-
-def _positive(options: DagOptions, name: str) -> int | None:
-    given: Any = options.get(name)
-    if given is None:
-        return None
-    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-        raise InvalidPolicy(f"{name} must be a whole number from 1 up, and is {given!r}", where=user_line())
-    return given
 
 
 @overload

@@ -18,6 +18,7 @@ from weft.model.calls import PythonCall
 from weft.model.values import Result
 from weft.runtime import load
 
+_SCRIPTS = ("__main__", load.SCRIPT)
 _MARKS = count(1)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -36,9 +37,9 @@ def place_of(fn: Callable[..., Any]) -> tuple[str, str]:
 
 
 def script_of(module: str) -> str | None:
-    """The file of a module that no import leads to: the script that was run."""
-    if module not in ("__main__", "__weft_main__"):
-        return None
+    """The file that a call must name: of the script that was run, or of a deployed project's module."""
+    if module not in _SCRIPTS:
+        return load.project_file(module)
     return getattr(sys.modules.get(module), "__file__", None)
 
 
@@ -96,7 +97,7 @@ def python_call(
     file = script_of(module)
     load.register(module, qualname, found, payload=payload)
     # A script has one name in graphs and cache keys, whichever command runs it.
-    name = module if file is None else "__main__"
+    name = "__main__" if file is not None and module in _SCRIPTS else module
     return PythonCall(name, qualname, file, flow, payload, version or code_version(fn))
 
 

@@ -74,7 +74,7 @@ class TaskOptions(TypedDict, total=False):
         short_circuit: Whether a false result skips all that comes after it in a ``@dag``, whatever its rule;
             ``"direct"``: only what comes directly after it.
         max_active: Items of its ``.map`` that may be live at once.
-        deadline: Seconds after the run's start past which it is late; nothing acts on it yet.
+        deadline: Seconds after the run's start past which it is late: automations can tell about it.
     """
 
     name: str

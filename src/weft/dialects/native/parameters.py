@@ -10,11 +10,11 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
-from pathlib import PurePath
 from typing import Any
 
 import msgspec
 
+from weft.artifacts.conversion import converted
 from weft.model.errors import InvalidWorkflow, MissingParameter, UnknownParameter, WrongParameterType
 
 _EMPTY = inspect.Parameter.empty
@@ -87,14 +87,10 @@ class Parameters:
     def convert(self, name: str, value: Any) -> Any:
         """The value as its annotation wants it."""
         wanted = self.types[name]
-        if wanted is Any or wanted is None or type(value) is wanted:
-            return value
         try:
-            return msgspec.convert(value, wanted, strict=not isinstance(value, str), dec_hook=_custom)
+            return converted(value, wanted)
         except msgspec.ValidationError as exc:
             raise self._wrong(name, wanted, value, str(exc)) from exc
-        except TypeError:
-            return value  # A type that msgspec does not know is the function's own business.
 
     def parse(self, name: str, text: str) -> Any:
         """A value from a command line: JSON if it is, else the text itself; then converted."""
@@ -133,18 +129,6 @@ class Parameters:
             hint=self.usage(),
             parameter=name,
         )
-
-
-def _custom(wanted: Any, value: Any) -> Any:
-    """A value of a class that msgspec does not know; what it raises says why it does not fit."""
-    kind = typing.get_origin(wanted) or wanted
-    if isinstance(value, kind):
-        return value
-    if hasattr(kind, "model_validate"):
-        return kind.model_validate(value)
-    if issubclass(kind, PurePath) and isinstance(value, str):
-        return kind(value)
-    raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
 
 
 def _hints(fn: Callable[..., Any]) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from weft.dialects.native.options import (
     timeout_of,
 )
 from weft.dialects.native.parameters import Parameters
+from weft.dialects.native.schedules import ScheduleOptions, positive, schedules_of
 from weft.dialects.native.tracing import Trace, current_trace
 from weft.model.calls import Call, PythonCall
 from weft.model.errors import UsageError
@@ -464,14 +465,33 @@ class Task(Generic[P, R]):
         )
 
 
+class FlowOptions(TaskOptions, ScheduleOptions, total=False):
+    """Options of a flow: those of a task, and when it runs by itself."""
+
+
 class Flow(Task[P, R]):
-    """A decorated flow. See ``flow``."""
+    """A decorated flow. See ``flow``.
+
+    Attributes:
+        schedules: When it runs by itself.
+        max_active_runs: Runs of it that may be open at once.
+    """
 
     is_flow = True
+    known_options: ClassVar[Mapping[str, Any]] = {
+        **TaskOptions.__annotations__,
+        **ScheduleOptions.__annotations__,
+    }
 
     def __init__(self, fn: Callable[P, R], options: TaskOptions, *, bound: tuple[Any, ...] = ()) -> None:
         super().__init__(fn, options, bound=bound)
         self._parameters: Parameters | None = None
+
+    def _configure(self, options: TaskOptions) -> None:
+        super()._configure(options)
+        given: Mapping[str, Any] = options
+        self.max_active_runs = positive(given, "max_active_runs")
+        self.schedules = schedules_of(given, self.max_active_runs)
 
     @property
     def parameters(self) -> Parameters:
@@ -482,21 +502,7 @@ class Flow(Task[P, R]):
 
     def graph(self, engine: Host) -> Graph:
         """The workflow as a graph: its root alone, because what it calls is known only as it runs."""
-        node = self.node(engine)
-        dumps = engine.artifacts.dumps
-        params = tuple(
-            Parameter(
-                each.name,
-                None if each.default is each.empty else dumps(each.default, what=f"default of {each.name}"),
-                each.default is each.empty,
-                self.parameters.schema(each.name),
-            )
-            for each in self.parameters
-        )
-        inputs: dict[str, Input] = {each.name: Param(each.name) for each in self.parameters}
-        return Graph(
-            workflow=self.name, root=_with_inputs(node, inputs), params=params, doc=node.doc, tags=node.tags
-        )
+        return graph_of_call(self, self.parameters, engine)
 
     def request(self, engine: Host, args: Any, kwargs: Any) -> RunRequest:
         """A run of this flow with these arguments, checked.
@@ -512,6 +518,25 @@ class Flow(Task[P, R]):
 
     def _request(self, engine: Host, args: Any, kwargs: Any) -> RunRequest:
         return self.request(engine, args, kwargs)
+
+
+def graph_of_call(task: Task[..., Any], parameters: Parameters, engine: Host) -> Graph:
+    """A workflow that is one call of a task or flow, with a parameter for each of its own."""
+    node = task.node(engine)
+    dumps = engine.artifacts.dumps
+    params = tuple(
+        Parameter(
+            each.name,
+            None if each.default is each.empty else dumps(each.default, what=f"default of {each.name}"),
+            each.default is each.empty,
+            parameters.schema(each.name),
+        )
+        for each in parameters
+    )
+    inputs: dict[str, Input] = {each.name: Param(each.name) for each in parameters}
+    return Graph(
+        workflow=task.name, root=_with_inputs(node, inputs), params=params, doc=node.doc, tags=node.tags
+    )
 
 
 class _Spot:
@@ -611,9 +636,12 @@ def task(fn: Callable[P, R] | None = None, /, **options: Unpack[TaskOptions]) ->
 @overload
 def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
 @overload
-def flow(**options: Unpack[TaskOptions]) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
-def flow(fn: Callable[P, R] | None = None, /, **options: Unpack[TaskOptions]) -> Any:
+def flow(**options: Unpack[FlowOptions]) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+def flow(fn: Callable[P, R] | None = None, /, **options: Unpack[FlowOptions]) -> Any:
     """Make a function a flow: plain Python that calls tasks, made durable by a journal.
+
+    It takes what a task takes (``TaskOptions``) and, to run by itself, ``schedule``, ``catchup``, ``start``,
+    ``end`` and ``max_active_runs`` (``ScheduleOptions``).
 
     Its parameters are checked against their annotations. On resume the function runs again from the top and
     what it called before returns at once; so between calls it must decide by its arguments and by what calls
@@ -622,6 +650,7 @@ def flow(fn: Callable[P, R] | None = None, /, **options: Unpack[TaskOptions]) ->
     Raises:
         InvalidPolicy: An option makes no sense.
     """
+    given = cast(TaskOptions, options)
     if fn is not None:
-        return Flow(fn, options)
-    return lambda fn: Flow(fn, options)
+        return Flow(fn, given)
+    return lambda fn: Flow(fn, given)

@@ -8,6 +8,7 @@ import pytest
 from weft import (
     Cron,
     Every,
+    Schedule,
     allow_failure,
     branch,
     chain,
@@ -628,8 +629,10 @@ def test_options_and_parameters() -> None:
     def etl(n: int, day: date = logical_date(), k: str = "x") -> None:
         one(n)
 
-    assert etl.schedule == Cron("0 6 * * *", "Europe/Stockholm")
-    assert (etl.catchup, etl.max_active_runs, etl.end) == (True, 3, None)
+    (schedule,) = etl.schedules
+    assert schedule.timing == Cron("0 6 * * *", "Europe/Stockholm")
+    assert (schedule.catchup, schedule.start, schedule.end) == (True, datetime(2026, 1, 1, tzinfo=UTC), None)
+    assert etl.max_active_runs == schedule.max_active_runs == 3
     graph = etl.graph()
     assert (graph.workflow, graph.max_active, graph.timeout_s) == ("nightly", 7, 3600)
     assert (graph.tags, graph.doc) == (("a",), "What it does.")
@@ -645,9 +648,10 @@ def test_options_and_parameters() -> None:
 
 def test_schedules() -> None:
     """A schedule is data: text is cron, a timedelta an interval; nonsense is refused."""
-    assert dag(schedule="@daily")(lambda: None).schedule == Cron("@daily")
-    assert dag(schedule=timedelta(minutes=5))(lambda: None).schedule == Every(300)
-    assert every("5m", anchor=datetime(2026, 1, 1, tzinfo=UTC)).anchor is not None
+    assert dag(schedule="@daily")(lambda: None).schedules == (Schedule(Cron("@daily")),)
+    assert dag(schedule=timedelta(minutes=5))(lambda: None).schedules == (Schedule(Every(300)),)
+    anchor = datetime(2026, 1, 1, tzinfo=UTC)
+    assert every("5m", anchor=anchor).timing == Every(300, anchor)
     for wrong in (lambda: cron("0 6 * *"), lambda: cron("0 6 * * ;"), lambda: cron("0 6 * * *", tz="Mars/X")):
         with pytest.raises(InvalidPolicy):
             wrong()
