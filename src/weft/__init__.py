@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from weft.dialects.native.dag import dag as dag
     from weft.dialects.native.futures import Future as Future
     from weft.dialects.native.futures import FutureList as FutureList
-    from weft.dialects.native.schedules import Cron as Cron
-    from weft.dialects.native.schedules import Every as Every
     from weft.dialects.native.schedules import cron as cron
     from weft.dialects.native.schedules import every as every
+    from weft.dialects.native.schedules import once as once
+    from weft.dialects.native.schedules import rrule as rrule
     from weft.dialects.native.shaping import branch as branch
     from weft.dialects.native.shaping import fact as fact
     from weft.dialects.native.shaping import group as group
@@ -45,11 +45,24 @@ if TYPE_CHECKING:
     from weft.dialects.native.task import Task as Task
     from weft.dialects.native.task import flow as flow
     from weft.dialects.native.task import task as task
+    from weft.dialects.native.triggers import Asset as Asset
+    from weft.dialects.native.triggers import When as When
+    from weft.dialects.native.triggers import asset as asset
+    from weft.dialects.native.triggers import happening as happening
+    from weft.dialects.native.triggers import on_event as on_event
+    from weft.dialects.native.triggers import on_file as on_file
+    from weft.dialects.native.triggers import on_run as on_run
+    from weft.dialects.native.triggers import trigger as trigger
     from weft.model.errors import TaskFailed as TaskFailed
     from weft.model.errors import WeftError as WeftError
     from weft.model.policies import Cache as Cache
     from weft.model.policies import Concurrency as Concurrency
     from weft.model.policies import Resources as Resources
+    from weft.model.schedules import Cron as Cron
+    from weft.model.schedules import Every as Every
+    from weft.model.schedules import Once as Once
+    from weft.model.schedules import RRule as RRule
+    from weft.model.schedules import Schedule as Schedule
     from weft.runtime.context import Context as Context
     from weft.runtime.context import current as current
     from weft.runtime.signals import Fail as Fail
@@ -59,7 +72,7 @@ _PLACES = {
     "weft.dialects.native.arguments": ("allow_failure", "unmapped"),
     "weft.dialects.native.dag": ("Dag", "dag"),
     "weft.dialects.native.futures": ("Future", "FutureList"),
-    "weft.dialects.native.schedules": ("Cron", "Every", "cron", "every"),
+    "weft.dialects.native.schedules": ("cron", "every", "once", "rrule"),
     "weft.dialects.native.shaping": (
         "branch",
         "fact",
@@ -89,8 +102,19 @@ _PLACES = {
         "symbol",
     ),
     "weft.dialects.native.task": ("Flow", "Task", "flow", "task"),
+    "weft.dialects.native.triggers": (
+        "Asset",
+        "When",
+        "asset",
+        "happening",
+        "on_event",
+        "on_file",
+        "on_run",
+        "trigger",
+    ),
     "weft.model.errors": ("TaskFailed", "WeftError"),
     "weft.model.policies": ("Cache", "Concurrency", "Resources"),
+    "weft.model.schedules": ("Cron", "Every", "Once", "RRule", "Schedule"),
     "weft.runtime.context": ("Context", "current"),
     "weft.runtime.signals": ("Fail", "Skip"),
 }

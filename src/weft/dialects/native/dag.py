@@ -26,6 +26,7 @@ from weft.dialects.native.schedules import Given, positive, schedules_of
 from weft.dialects.native.symbols import Symbol
 from weft.dialects.native.task import Task, hole_of, map_hole_of
 from weft.dialects.native.tracing import Session, Trace, current_trace
+from weft.dialects.native.triggers import GivenTrigger, triggers_of
 from weft.model.calls import Call, GroupCall
 from weft.model.errors import InvalidPolicy, InvalidWorkflow, UsageError
 from weft.model.graph import MAIN, Graph, Group, Node, Parameter
@@ -46,6 +47,8 @@ class DagOptions(TypedDict, total=False):
         name: Its name; the function's by default.
         schedule: When it runs by itself: ``cron(...)``, ``every(...)``, ``rrule(...)``, ``once(...)``, a cron
             expression as text, or a list of these.
+        trigger: What makes it run besides time: ``asset(...)``, ``on_run(...)``, ``on_event(...)``,
+            ``on_file(...)``, or a list of these or of ``trigger(...)``.
         catchup: Whether ticks that were missed are run later; for schedules that do not say it themselves.
         start, end: The schedules' first and last moment, likewise.
         max_active_runs: Runs of it that may be open at once; ticks beyond them wait.
@@ -56,12 +59,13 @@ class DagOptions(TypedDict, total=False):
         tags, doc, label: For people.
         on_start, on_success, on_failure, on_retry, on_skip, on_cancel, on_end: Hooks of the whole dag.
 
-    ``weft up`` acts on ``schedule``, ``catchup``, ``start``, ``end`` and ``max_active_runs``; a dag that is
-    called runs at once.
+    ``weft up`` acts on ``schedule``, ``trigger``, ``catchup``, ``start``, ``end`` and ``max_active_runs``; a
+    dag that is called runs at once.
     """
 
     name: str
     schedule: Given
+    trigger: GivenTrigger
     catchup: bool
     start: datetime | date | None
     end: datetime | date | None
@@ -91,6 +95,7 @@ class Dag(Task[P, R]):
 
     Attributes:
         schedules: When it runs by itself.
+        triggers: What else makes it run.
         max_active_runs: For the service; see ``DagOptions``.
     """
 
@@ -111,6 +116,7 @@ class Dag(Task[P, R]):
             )
         self.max_active_runs = positive(given, "max_active_runs")
         self.schedules = schedules_of(given, self.max_active_runs)
+        self.triggers = triggers_of(given)
         self._max_active = positive(given, "max_active_tasks")
         self._fail_fast = given.get("fail_fast", False)
         self._timeout_s = seconds(given["timeout"], what="timeout") if "timeout" in given else None

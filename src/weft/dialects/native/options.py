@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, Literal, TypedDict
 
 from weft.dialects.native.durations import Duration, seconds
+from weft.dialects.native.triggers import Asset
 from weft.model.errors import InvalidPolicy
 from weft.model.graph import Branch, Hook, HookOn, MapMode, MapSpec
 from weft.model.inputs import HookEvent
@@ -74,6 +75,7 @@ class TaskOptions(TypedDict, total=False):
         short_circuit: Whether a false result skips all that comes after it in a ``@dag``, whatever its rule;
             ``"direct"``: only what comes directly after it.
         max_active: Items of its ``.map`` that may be live at once.
+        outputs: The assets that it updates: ``asset(...)``, a name, or a list of these.
         deadline: Seconds after the run's start past which it is late: automations can tell about it.
     """
 
@@ -120,6 +122,7 @@ class TaskOptions(TypedDict, total=False):
     branch: bool
     short_circuit: bool | Literal["direct"]
     max_active: int
+    outputs: Asset | str | Sequence[Asset | str]
     deadline: Duration
 
 

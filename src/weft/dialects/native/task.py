@@ -42,6 +42,7 @@ from weft.dialects.native.options import (
 from weft.dialects.native.parameters import Parameters
 from weft.dialects.native.schedules import ScheduleOptions, positive, schedules_of
 from weft.dialects.native.tracing import Trace, current_trace
+from weft.dialects.native.triggers import TriggerOptions, outputs_of, triggers_of
 from weft.model.calls import Call, PythonCall
 from weft.model.errors import UsageError
 from weft.model.graph import Graph, Hook, MapMode, MapSpec, Node, Parameter
@@ -239,6 +240,7 @@ class Task(Generic[P, R]):
             "doc": options.get("doc") or inspect.cleandoc(getattr(self.fn, "__doc__", None) or ""),
             "label": options.get("label", ""),
             "branch": branch_of(options),
+            "outputs": outputs_of(options),
         }
 
     def _make_node(self, artifacts_of: Host | None) -> Node:
@@ -465,7 +467,7 @@ class Task(Generic[P, R]):
         )
 
 
-class FlowOptions(TaskOptions, ScheduleOptions, total=False):
+class FlowOptions(TaskOptions, ScheduleOptions, TriggerOptions, total=False):
     """Options of a flow: those of a task, and when it runs by itself."""
 
 
@@ -474,6 +476,7 @@ class Flow(Task[P, R]):
 
     Attributes:
         schedules: When it runs by itself.
+        triggers: What else makes it run.
         max_active_runs: Runs of it that may be open at once.
     """
 
@@ -481,6 +484,7 @@ class Flow(Task[P, R]):
     known_options: ClassVar[Mapping[str, Any]] = {
         **TaskOptions.__annotations__,
         **ScheduleOptions.__annotations__,
+        **TriggerOptions.__annotations__,
     }
 
     def __init__(self, fn: Callable[P, R], options: TaskOptions, *, bound: tuple[Any, ...] = ()) -> None:
@@ -492,6 +496,7 @@ class Flow(Task[P, R]):
         given: Mapping[str, Any] = options
         self.max_active_runs = positive(given, "max_active_runs")
         self.schedules = schedules_of(given, self.max_active_runs)
+        self.triggers = triggers_of(given)
 
     @property
     def parameters(self) -> Parameters:
@@ -641,7 +646,7 @@ def flow(fn: Callable[P, R] | None = None, /, **options: Unpack[FlowOptions]) ->
     """Make a function a flow: plain Python that calls tasks, made durable by a journal.
 
     It takes what a task takes (``TaskOptions``) and, to run by itself, ``schedule``, ``catchup``, ``start``,
-    ``end`` and ``max_active_runs`` (``ScheduleOptions``).
+    ``end``, ``max_active_runs`` (``ScheduleOptions``) and ``trigger`` (``TriggerOptions``).
 
     Its parameters are checked against their annotations. On resume the function runs again from the top and
     what it called before returns at once; so between calls it must decide by its arguments and by what calls
