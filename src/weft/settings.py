@@ -29,6 +29,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         keep_days: Ended runs older than this are pruned; 0 keeps them for ever.
         progress: ``auto``, ``tree``, ``plain`` or ``off``.
         pools: Slots by pool.
+        host: The address that the service listens on.
+        port: Its port; 0 chooses a free one.
+        base_url: Where people reach the service, for links in messages; "" gives none.
+        queues: Queues whose runs an engine of the service takes; none is ``default``.
+        drain_s: How long attempts under way may take to end when the service is stopped.
+        secret_key: The key that secrets are sealed with, several with commas, the newest first; "" is the
+            file ``secret.key`` in the home.
+        log_format: How the service writes its own log lines: ``text`` or ``json``, one object a line.
+        log_level: The least severe of them: ``debug``, ``info``, ``warning`` or ``error``.
+        traces: Where spans go: the address of an OTLP/HTTP collector, or ``console``; "" makes none.
+        traces_sample: The share of runs that is traced, of those that were not submitted from a trace.
+        lineage: Where OpenLineage events go: an HTTP address, a file's path, or ``console``; "" makes none.
+        lineage_namespace: The namespace of jobs in OpenLineage events.
     """
 
     home: str = ""
@@ -42,6 +55,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_days: float = 30.0
     progress: str = "auto"
     pools: dict[str, int] = {}
+    host: str = "127.0.0.1"
+    port: int = 4200
+    base_url: str = ""
+    queues: tuple[str, ...] = ()
+    drain_s: float = 10.0
+    secret_key: str = ""
+    log_format: str = "text"
+    log_level: str = "info"
+    traces: str = ""
+    traces_sample: float = 1.0
+    lineage: str = ""
+    lineage_namespace: str = "weft"
 
     @property
     def home_path(self) -> Path:
@@ -54,10 +79,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.store or str(self.home_path / "weft.db")
 
 
+PROJECT_KEYS = ("name", "workflows")
+"""What a project says of itself in the same place, for ``weft deploy`` (``projects/environment.py``)."""
+
 CHOICES = {
     "durability": ("full", "relaxed"),
     "executor": ("thread", "process"),
     "progress": ("auto", "tree", "plain", "off"),
+    "log_format": ("text", "json"),
+    "log_level": ("debug", "info", "warning", "error"),
 }
 
 
@@ -72,6 +102,8 @@ def load_with_origins(project: Path | None = None) -> tuple[Settings, dict[str, 
     origins = dict.fromkeys(Settings.__struct_fields__, "default")
     for origin, found in (*_files(project or Path.cwd()), ("environment", _environment())):
         for name, value in found.items():
+            if name in PROJECT_KEYS and origin != "environment":
+                continue
             if name not in origins:
                 known = ", ".join(Settings.__struct_fields__)
                 raise UsageError(f"there is no setting {name!r}", where=origin, hint=f"there are: {known}")
@@ -104,7 +136,7 @@ def _environment() -> dict[str, Any]:
     for name in Settings.__struct_fields__:
         text = os.environ.get(f"WEFT_{name.upper()}")
         if text:
-            found[name] = _table(text) if name == "pools" else text
+            found[name] = _table(text) if name == "pools" else text.split(",") if name == "queues" else text
     return found
 
 

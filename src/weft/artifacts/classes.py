@@ -51,7 +51,7 @@ def rebuild(kind: str, module: str, qualname: str, state: Any) -> Any:
     Raises:
         NotFound: No class of that name can be imported here.
     """
-    return _REBUILD[kind](_find(module, qualname), state)
+    return _REBUILD[kind](find_class(module, qualname), state)
 
 
 @lru_cache(maxsize=1024)
@@ -66,7 +66,8 @@ def _plan(cls: type) -> Plan | None:
     return None
 
 
-def _find(module: str, qualname: str) -> Any:
+def find_class(module: str, qualname: str) -> Any:
+    """A class by its name, imported if need be. Raises ``NotFound``."""
     try:
         found: Any = sys.modules.get(module)
         if found is None:

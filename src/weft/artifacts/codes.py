@@ -12,6 +12,8 @@ PICKLE = "pickle"
 BYTES = "bytes"
 TEXT = "text"
 JSON = "json"
+SHAPED = "shaped"
+"""Plain data and the type that a trusted process makes of it; see ``shapes.py``."""
 
 
 class Ext:

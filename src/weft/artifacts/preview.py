@@ -14,7 +14,7 @@ from msgpack import Unpacker
 
 from weft.artifacts.arrays import NUMPY, describe_array
 from weft.artifacts.blobs import Blobs, Data
-from weft.artifacts.codes import BYTES, JSON, MSGPACK, PICKLE, TEXT
+from weft.artifacts.codes import BYTES, JSON, MSGPACK, PICKLE, SHAPED, TEXT
 from weft.artifacts.pickles import load
 from weft.artifacts.reader import Reader
 from weft.artifacts.tables import FORMATS, first_rows
@@ -73,6 +73,10 @@ def _describe(result: Result, blobs: Blobs, trusted: bool, limit: int) -> str:
         return short(_READER.decode(_all(result, blobs)), limit)
     if format == JSON and result.size <= _WHOLE_MAX:
         return short(msgspec.json.decode(_all(result, blobs)), limit)
+    if format == SHAPED and result.size <= _WHOLE_MAX:
+        from weft.artifacts import shapes  # noqa: PLC0415 - only runs that came through the API have one
+
+        return short(shapes.plain(_all(result, blobs)), limit)
     if format == PICKLE and trusted and result.size <= _WHOLE_MAX:
         return short(load(_all(result, blobs)), limit)
     return f"{_name(format)}, {human_size(result.size)}"

@@ -19,7 +19,7 @@ from msgpack import Packer
 
 from weft.artifacts.arrays import NUMPY, decode_array
 from weft.artifacts.blobs import Data
-from weft.artifacts.codes import BYTES, JSON, MSGPACK, PICKLE, TEXT, Ext, extension_head
+from weft.artifacts.codes import BYTES, JSON, MSGPACK, PICKLE, SHAPED, TEXT, Ext, extension_head
 from weft.artifacts.explain import not_serializable
 from weft.artifacts.pickles import dump, load
 from weft.artifacts.reader import Reader, untrusted
@@ -92,7 +92,7 @@ def decode(format: str, data: Data, *, trusted: bool, fills: Sequence[Any] = ())
             if not trusted:
                 raise untrusted("a pickled value")
             return load(data, fills)
-        return _decode_other(format, data)
+        return _decode_other(format, data, trusted)
     except (WeftError, MemoryError, ImportError):
         raise
     except Exception as exc:
@@ -118,7 +118,7 @@ def _decode_filled(data: Data, trusted: bool, fills: Sequence[Any]) -> Any:
             pool.append(reader)
 
 
-def _decode_other(format: str, data: Data) -> Any:  # noqa: A002 - as above
+def _decode_other(format: str, data: Data, trusted: bool) -> Any:  # noqa: A002 - as above
     if format == BYTES or format.startswith("image/"):
         return data if type(data) is bytes else bytes(data)
     if format == TEXT:
@@ -129,6 +129,10 @@ def _decode_other(format: str, data: Data) -> Any:  # noqa: A002 - as above
         return decode_table(format, data)
     if format == JSON:
         return msgspec.json.decode(data)
+    if format == SHAPED:
+        from weft.artifacts import shapes  # noqa: PLC0415 - only runs that came through the API have one
+
+        return shapes.decode(data, trusted=trusted)
     raise ValueError("unknown format")
 
 

@@ -73,7 +73,7 @@ def _unknown(word: str, names: Sequence[str]) -> UsageError:
 
 def _command(words: Sequence[str], names: Sequence[str]) -> str:
     """The command that was meant, for the hint."""
-    deep = words[0] in ("runs", "tasks", "config") and len(words) > 1 and words[1].isalpha()
+    deep = words[0] in ("runs", "tasks", "schedules", "config") and len(words) > 1 and words[1].isalpha()
     return " ".join(words[: 2 if deep else 1])
 
 

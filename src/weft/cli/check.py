@@ -17,6 +17,7 @@ from weft.cli.output import emit
 from weft.cli.style import say
 from weft.model.errors import InvalidWorkflow, NotFound
 from weft.observability.terminal import count, paint
+from weft.projects.loaders import loader_of
 
 app = noun("check")
 
@@ -74,19 +75,10 @@ def _files(paths: tuple[str, ...]) -> Iterator[Path]:
             for folder, names, files in os.walk(path):
                 names[:] = sorted(each for each in names if each[0] != "." and each not in _SKIPPED)
                 for name in sorted(files):
-                    if name.endswith(".py") and _uses_weft(Path(folder, name)):
+                    if name.endswith(".py") and loader_of(Path(folder), name) is not None:
                         yield Path(folder, name)
         else:
             raise NotFound(f"there is no file or folder {text}", where=os.getcwd())
-
-
-def _uses_weft(path: Path) -> bool:
-    """Whether its text imports weft: other people's scripts are not run for a look at them."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return any(line.lstrip().startswith(("import weft", "from weft")) for line in text.splitlines())
 
 
 def _look(path: Path, timeout_s: float) -> dict[str, Any]:

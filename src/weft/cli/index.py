@@ -23,13 +23,26 @@ class Command(NamedTuple):
     group: str
 
 
-_RUN, _LOOK, _STEER, _CARE = "Write and run", "Look", "Steer", "Care"
+_RUN, _SERVE, _LOOK, _STEER, _CARE = "Write and run", "Serve", "Look", "Steer", "Care"
 
 COMMANDS = (
     Command("run", "run", "Run a workflow and see it through.", _RUN),
     Command("init", "init", "Write a first workflow to start from.", _RUN),
     Command("plan", "plan", "Show what would run, and why, without running it.", _RUN),
     Command("check", "check", "Find mistakes in workflow files before they run.", _RUN),
+    Command("deploy", "deploy", "Make a project's workflows what the service runs.", _RUN),
+    Command("workflows", "workflows", "List, show, compare, pause and delete deployed workflows.", _LOOK),
+    Command("schedules", "schedules", "Preview, list, pause, resume and trigger schedules.", _LOOK),
+    Command(
+        "automations",
+        "automations",
+        "Apply, list, switch and delete automations, and see what came of them.",
+        _SERVE,
+    ),
+    Command("channels", "channels", "List, test and delete the channels that automations notify.", _SERVE),
+    Command("up", "up", "Start the service: API, schedules, triggers and engine in one process.", _SERVE),
+    Command("engine", "engine", "Start an engine without an API, beside others on one store.", _SERVE),
+    Command("server", "server", "Start the API without an engine, beside others on one store.", _SERVE),
     Command("runs", "runs", "List, follow, compare, resume, retry and delete runs.", _LOOK),
     Command("tasks", "tasks", "List and show a run's task runs, and read their logs.", _LOOK),
     Command("why", "why", "Explain why a run or one of its tasks is where it is.", _LOOK),

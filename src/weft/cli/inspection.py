@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from weft.cli.target import Target, workflows
 from weft.dialects.native.dag import Dag
+from weft.dialects.native.found import kind_of, line_of, parameters_of, workflows
 from weft.model.errors import DuplicateTask, WeftError
 from weft.runtime import load
 
@@ -25,11 +25,10 @@ def inspect_file(path: str) -> dict[str, Any]:
     problems: list[dict[str, Any]] = []
     names: dict[str, str] = {}
     for variable, workflow in workflows(module).items():
-        target = Target(workflow, variable, path, os.path.dirname(path))
-        code = getattr(getattr(workflow, "fn", None), "__code__", None)
-        where = f"{path}:{code.co_firstlineno}" if code is not None else path
+        kind, line = kind_of(workflow), line_of(workflow)
+        where = f"{path}:{line}" if line else path
         try:
-            if target.kind != "task":
+            if kind != "task":
                 if workflow.name in names:
                     raise DuplicateTask(
                         f"two workflows are called {workflow.name!r}: {names[workflow.name]} and {variable}",
@@ -40,9 +39,9 @@ def inspect_file(path: str) -> dict[str, Any]:
                     {
                         "name": workflow.name,
                         "variable": variable,
-                        "kind": target.kind,
-                        "line": None if code is None else code.co_firstlineno,
-                        "params": [str(each) for each in target.parameters],
+                        "kind": kind,
+                        "line": line or None,
+                        "params": [str(each) for each in parameters_of(workflow)],
                     }
                 )
             if isinstance(workflow, Dag):

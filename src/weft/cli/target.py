@@ -6,25 +6,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from weft.dialects.native.dag import Dag
+from weft.dialects.native.found import Workflow, kind_of, parameters_of, workflows
 from weft.dialects.native.parameters import Parameters
-from weft.dialects.native.task import Flow, Task
+from weft.dialects.native.task import Task
 from weft.model.errors import NotFound, UsageError, WorkflowImportError
 from weft.runtime import load
-from weft.runtime.host import Host, RunRequest
-
-
-class Workflow(Protocol):
-    """What can be run by name: a ``Flow``, a ``Dag`` or a ``Task``."""
-
-    name: str
-
-    def request(self, engine: Host, args: Any, kwargs: Any) -> RunRequest:
-        """A run of it with these arguments."""
 
 
 class Target:
@@ -51,10 +42,7 @@ class Target:
     @property
     def parameters(self) -> Parameters:
         """What it takes."""
-        known = getattr(self.workflow, "parameters", None)
-        if isinstance(known, Parameters):
-            return known
-        return Parameters(self.workflow.fn, self.workflow.name)  # type: ignore[attr-defined]  # a Task has it
+        return parameters_of(self.workflow)
 
     def bind(self, pairs: Sequence[str], document: str | None) -> dict[str, Any]:
         """Parameters from ``k=v`` words and a JSON object; the words win.
@@ -107,25 +95,6 @@ def find(text: str) -> Target:
         )
     names = ", ".join(f"{where}:{each}" for each in main)
     raise UsageError(f"there are {len(main)} workflows in it", where=where, hint=f"say which: {names}")
-
-
-def workflows(module: ModuleType) -> dict[str, Workflow]:
-    """The flows, dags and tasks that a module itself defines, by variable, in order of definition."""
-    own = (module.__name__, load.SCRIPT, "__main__")
-    found: dict[str, Workflow] = {}
-    for variable, value in vars(module).items():
-        if not isinstance(value, Task | Dag) or any(value is known for known in found.values()):
-            continue
-        if getattr(value.fn, "__module__", None) in own:
-            found[variable] = value
-    return found
-
-
-def kind_of(workflow: object) -> str:
-    """``flow``, ``dag`` or ``task``."""
-    if isinstance(workflow, Dag):
-        return "dag"
-    return "flow" if isinstance(workflow, Flow) else "task"
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -105,6 +105,12 @@ class InvalidPolicy(InvalidWorkflow):
     code = "W1106"
 
 
+class InvalidSchedule(InvalidPolicy):
+    """A schedule (cron expression, recurrence, interval, time zone...) that cannot be, or never comes."""
+
+    code = "W1107"
+
+
 class ParameterError(UsageError):
     """Parameters that do not fit the workflow's signature."""
 
@@ -157,6 +163,162 @@ class RunNotResumable(UsageError):
     """A run that has ended, or is owned by a live engine."""
 
     code = "W1402"
+
+
+class InvalidRequest(UsageError):
+    """A request to the service whose body, parameters or headers are not as its API says."""
+
+    code = "W1500"
+
+
+class MalformedRequest(InvalidRequest):
+    """A request that cannot be read: a body that is no JSON, a parameter that is no number."""
+
+    code = "W1501"
+
+
+class InvalidPageToken(InvalidRequest):
+    """A paging token that this list, with these filters, did not give."""
+
+    code = "W1502"
+
+
+class RequestTooLarge(InvalidRequest):
+    """A request whose body is larger than the service takes."""
+
+    code = "W1503"
+
+
+class WrongMediaType(InvalidRequest):
+    """A request whose body is not of the media type that its route takes."""
+
+    code = "W1504"
+
+
+class WrongMethod(InvalidRequest):
+    """A method that the address does not know."""
+
+    code = "W1505"
+
+
+class PreconditionRequired(InvalidRequest):
+    """A change that has to say which revision it replaces (``If-Match``, ``If-None-Match``)."""
+
+    code = "W1506"
+
+
+class PreconditionFailed(InvalidRequest):
+    """A change of a revision that is no longer the latest one."""
+
+    code = "W1507"
+
+
+class KeyReused(InvalidRequest):
+    """An idempotency key that another request has used already."""
+
+    code = "W1508"
+
+
+class NotAuthenticated(UsageError):
+    """A request without a valid token, where one is needed."""
+
+    code = "W1510"
+
+
+class NotAllowed(UsageError):
+    """A request that asks for more than its token's role may do."""
+
+    code = "W1511"
+
+
+class ForeignRequest(UsageError):
+    """A request that a page of another site makes, or that names a host that the service is not."""
+
+    code = "W1512"
+
+
+class OpenToAll(UsageError):
+    """A service that other machines could reach, without anybody having to say who they are."""
+
+    code = "W1513"
+
+
+class NotConfigured(UsageError):
+    """Something that this service was not set up for."""
+
+    code = "W1514"
+
+
+class TooMany(UsageError):
+    """More of something at once than the service takes."""
+
+    code = "W1515"
+
+
+class ProjectError(UsageError):
+    """A project whose files cannot be deployed."""
+
+    code = "W1600"
+
+
+class ProjectTooLarge(ProjectError):
+    """A project with more bytes or files than a snapshot may have."""
+
+    code = "W1601"
+
+
+class UnsafePath(ProjectError):
+    """A path or link that leads out of its project."""
+
+    code = "W1602"
+
+
+class WorkflowGone(NotFound):
+    """A workflow that its project does not define any more."""
+
+    code = "W1603"
+
+
+class DuplicateWorkflow(InvalidWorkflow):
+    """Two workflows of one name."""
+
+    code = "W1610"
+
+
+class LoadTimedOut(WorkflowImportError):
+    """A workflow file took too long to import."""
+
+    code = "W1611"
+
+
+class LoadExited(WorkflowImportError):
+    """A workflow file ended the process, or left it, while it was imported."""
+
+    code = "W1612"
+
+
+class LoadOutOfMemory(WorkflowImportError):
+    """A workflow file needed more memory to import than it may have."""
+
+    code = "W1613"
+
+
+class ModuleClash(WorkflowImportError):
+    """One name for two modules, of which a process can hold only one."""
+
+    code = "W1614"
+
+
+class InvalidAutomation(UsageError):
+    """An automation or a channel that cannot be, or that names something that is not there."""
+
+    code = "W1700"
+
+
+class InvalidTemplate(InvalidAutomation):
+    """A text with holes that cannot be read."""
+
+    code = "W1701"
 
 
 class TaskFailed(WeftError):
@@ -271,6 +433,12 @@ class Conflict(StoreError):
     code = "W3108"
 
 
+class SecretUnreadable(WorldError):
+    """A secret was sealed with a key that is not here."""
+
+    code = "W3109"
+
+
 class ArtifactMissing(WorldError):
     """A stored result's bytes are gone."""
 
@@ -287,6 +455,33 @@ class ExecutorError(WorldError):
     """An executor could not be started or reached."""
 
     code = "W3300"
+
+
+class PortTaken(WorldError):
+    """The address that the service should listen on is used by another process, or is not ours to use."""
+
+    code = "W3400"
+
+
+class GitFailed(WorldError):
+    """Git could not give a project's files."""
+
+    code = "W3500"
+
+
+class DeliveryFailed(WorldError):
+    """Somebody could not be told now; trying again may help.
+
+    The field ``after_s``, if there is one, is how long the other side asks to be left alone.
+    """
+
+    code = "W3600"
+
+
+class DeliveryRefused(WorldError):
+    """Somebody cannot be told: the other side refuses this message, or it must not be sent there."""
+
+    code = "W3601"
 
 
 class InvariantViolation(WeftError):

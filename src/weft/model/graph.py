@@ -191,7 +191,8 @@ class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
     """A parameter of a workflow or group.
 
     ``schema`` is JSON Schema of its type, for forms and checks outside the user's code. ``fact`` names the
-    fact of the run (``logical_date``) that is its default.
+    fact of the run (``logical_date``) that is its default. ``shape`` is its type as data, from which a plain
+    value gets that type (``artifacts/shapes.py``); ``None`` leaves values as they are.
     """
 
     name: str
@@ -200,6 +201,7 @@ class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
     schema: dict[str, Any] = {}
     doc: str = ""
     fact: str = ""
+    shape: Any = None
 
 
 class Outcome(StrEnum):

@@ -1,0 +1,1 @@
+"""Telling people, and doing something about it: automations, channels, and the outbox between the two."""

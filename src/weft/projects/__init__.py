@@ -1,0 +1,1 @@
+"""Projects of the service: their files, what is in them, and what is deployed of them."""
