@@ -106,6 +106,10 @@ class Service:
         """See ``server.services.Vault``."""
         return self.vault.seal(kind, name, text)
 
+    def open(self, kind: str, name: str, sealed: bytes) -> str:
+        """See ``server.services.Vault``."""
+        return self.vault.open(kind, name, sealed)
+
     # --- what it is made of -------------------------------------------------------------------------------
 
     def _make_engine(self) -> Engine:

@@ -1,0 +1,186 @@
+"""Tokens, the audit trail, and who one is."""
+
+import os
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from litestar.params import JSONBody, PathParameter
+
+from weft.model.tokens import Role, Token
+from weft.server.auth.tokens import ID_LENGTH, TOKENS, create_token, find_token
+from weft.server.auth.trail import ENTRIES
+from weft.server.context import Given
+from weft.server.paging import Page, page_of, read_token
+from weft.server.parameters import NAME, Limit, PageToken
+from weft.server.routing import create, read, remove
+from weft.server.views import maybe_moment, moment
+from weft.store.records import Entry
+
+TokenId = Annotated[
+    str, PathParameter(description="Id of a token.", min_length=1, max_length=64, pattern=NAME)
+]
+
+
+class NewToken(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A token to make.
+
+    Attributes:
+        name: For people; unique.
+        role: What it allows.
+        expires_at: When it ceases to be valid; null: never.
+    """
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    role: Role
+    expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+class TokenView(msgspec.Struct, kw_only=True):
+    """A token, without its text.
+
+    Attributes:
+        id: By which it is revoked.
+        name: For people.
+        role: What it allows.
+        created_at: When it was made.
+        created_by: By whom.
+        expires_at: When it ceases to be valid.
+    """
+
+    id: str
+    name: str
+    role: Role
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None = None
+
+
+class MadeToken(TokenView, kw_only=True):
+    """A new token.
+
+    Attributes:
+        token: Its text, told only now.
+    """
+
+    token: str
+
+
+class Me(msgspec.Struct, kw_only=True):
+    """Who asks.
+
+    Attributes:
+        name: The token's name, or the local user's.
+        role: What they may do.
+        method: How they showed it: `token`, or `local` for whoever is on this machine.
+    """
+
+    name: str
+    role: Role
+    method: str
+
+
+class AuditView(msgspec.Struct, kw_only=True):
+    """A request that changed something, or tried to.
+
+    Attributes:
+        id: Its id; they sort by time.
+        at: When.
+        who: Who.
+        role: What they may do.
+        method: The HTTP method.
+        path: The address.
+        operation: The operation's id in this document.
+        status: The HTTP status that it was answered with.
+        code: The error's code, if there was one.
+        request_id: As in the logs and the answer.
+        client: The peer's address.
+    """
+
+    id: str
+    at: datetime
+    who: str
+    role: str
+    method: str
+    path: str
+    operation: str
+    status: int
+    code: str
+    request_id: str
+    client: str
+
+
+@read("/me")
+def show_me(context: Given) -> Me:
+    """Tell who asks, and what they may do."""
+    who = context.identity
+    return Me(name=who.name, role=who.role, method=who.method)
+
+
+@read("/tokens", Role.ADMIN)
+def list_tokens(context: Given, limit: Limit = 100, page_token: PageToken = None) -> Page[TokenView]:
+    """List tokens, in no order that means anything."""
+    query = ("tokens",)
+    after = read_token(query, page_token, str) or ""
+    entries = TOKENS.page(context.store, after=after, limit=limit + 1)
+    page = page_of(entries, limit, query, entries[limit - 1].name if len(entries) > limit else None)
+    return Page(items=[_view(each) for each in page.items], next=page.next)
+
+
+@create("/tokens", Role.ADMIN)
+def make_token(context: Given, data: JSONBody[NewToken]) -> MadeToken:
+    """Make a token. Its text is told only in this answer; the service keeps no more than its digest."""
+    made = create_token(
+        context.store,
+        data.name,
+        data.role,
+        now=context.now,
+        entropy=os.urandom,
+        by=context.identity.name,
+        expires_at=data.expires_at.timestamp() if data.expires_at is not None else None,
+    )
+    return MadeToken(
+        id=made.id,
+        name=data.name,
+        role=data.role,
+        created_at=moment(made.token.created_at),
+        created_by=made.token.created_by,
+        expires_at=maybe_moment(made.token.expires_at),
+        token=made.text,
+    )
+
+
+@remove("/tokens/{token:str}", Role.ADMIN)
+def revoke_token(context: Given, token: TokenId) -> None:
+    """Revoke a token. Other servers on the same store may still take it for two seconds."""
+    entry = find_token(context.store, token)
+    TOKENS.delete(context.store, [entry.name], at=context.now)
+    context.services.authority.forget()
+
+
+@read("/audit", Role.ADMIN)
+def list_audit(context: Given, limit: Limit = 100, page_token: PageToken = None) -> Page[AuditView]:
+    """List who changed what, the oldest first."""
+    query = ("audit",)
+    after = read_token(query, page_token, str) or ""
+    entries = ENTRIES.page(context.store, after=after, limit=limit + 1)
+    page = page_of(entries, limit, query, entries[limit - 1].name if len(entries) > limit else None)
+    items = []
+    for entry in page.items:
+        fields = msgspec.structs.asdict(entry.value) | {"at": moment(entry.value.at)}
+        items.append(AuditView(id=entry.name, **fields))
+    return Page(items=items, next=page.next)
+
+
+def _view(entry: Entry[Token]) -> TokenView:
+    return TokenView(
+        id=entry.name[:ID_LENGTH],
+        name=entry.value.name,
+        role=entry.value.role,
+        created_at=moment(entry.value.created_at),
+        created_by=entry.value.created_by,
+        expires_at=maybe_moment(entry.value.expires_at),
+    )
+
+
+ROUTES = [show_me, list_tokens, make_token, revoke_token, list_audit]

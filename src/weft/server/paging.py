@@ -1,0 +1,82 @@
+"""Paging tokens: opaque to clients, and good only for the list and the filters that gave them.
+
+A token says where the next page begins, in the list's own order: pages neither repeat nor skip what was there
+when the first was read, whatever is added meanwhile. It carries a checksum over the query, so that a token
+of another list, or of this list with other filters, is refused instead of giving a page of nonsense. It holds
+no secret and grants nothing: whoever makes one up gets what the query would give.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Generic, TypeVar
+
+import msgspec
+
+from weft.model.errors import InvalidPageToken
+
+T = TypeVar("T")
+
+TOKEN_MAX = 1024
+"""Longest token, in characters."""
+
+_CHECK = 8
+
+
+class Page(msgspec.Struct, Generic[T], kw_only=True):
+    """A page of a list.
+
+    Attributes:
+        items: In the list's order.
+        next: Give it as ``page`` to get the next page; null on the last one.
+    """
+
+    items: list[T]
+    next: str | None = None
+
+
+def make_token(query: Sequence[object], position: int | str) -> str:
+    """The token for the page after ``position``.
+
+    Args:
+        query: What tells one query from another: the list's name and every filter.
+        position: The last item's place in the list's order.
+    """
+    body = msgspec.msgpack.encode(position)
+    return base64.urlsafe_b64encode(_check(query, body) + body).decode().rstrip("=")
+
+
+def read_token(query: Sequence[object], token: str | None, kind: type[T]) -> T | None:
+    """The position in a token; ``None`` for the first page.
+
+    Raises:
+        InvalidPageToken: It was not made for this query.
+    """
+    if token is None:
+        return None
+    try:
+        data = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        check, body = data[:_CHECK], data[_CHECK:]
+        if len(token) <= TOKEN_MAX and check == _check(query, body):
+            return msgspec.msgpack.decode(body, type=kind)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        pass  # Said below, like any other token that is not ours.
+    raise InvalidPageToken(
+        "the paging token does not belong to this list with these filters",
+        where="page",
+        hint="begin again without it, and change no filter from page to page",
+    )
+
+
+def page_of(items: list[T], limit: int, query: Sequence[object], position: int | str | None) -> Page[T]:
+    """A page of what was read with ``limit + 1``; ``position`` is that of the last item kept."""
+    more = len(items) > limit and position is not None
+    return Page(
+        items=items[:limit], next=make_token(query, position) if more and position is not None else None
+    )
+
+
+def _check(query: Sequence[object], body: bytes) -> bytes:
+    asked = msgspec.msgpack.encode([str(each) for each in query])
+    return blake2b(body, key=blake2b(asked, digest_size=32).digest(), digest_size=_CHECK).digest()
