@@ -1,6 +1,6 @@
 """Weft's own figures, one JSON line each, and the rivals' beside them in the same call.
 
-    python benchmarks/run.py [--cases chain,fanout] [--reps 3] [--rivals luigi,dbos]
+    python benchmarks/run.py [--cases chain,fanout] [--reps 3] [--rivals luigi,dbos] [--store postgresql://…]
 
 Each case runs in a process and a home of its own, on the disk that ``--work`` names (a temporary folder by
 default: its file system decides what a durable commit costs). Lines are as ``rivals.py`` prints them, with
@@ -43,12 +43,15 @@ BUDGETS: dict[str, tuple[float, str]] = {
 """Budget and unit by case, as in the design."""
 
 
-def run_case(case: str, work: Path, *, reps: int, cap_s: float) -> Iterator[dict[str, Any]]:
-    """One case in a process of its own, ``reps`` times."""
+def run_case(case: str, work: Path, *, reps: int, cap_s: float, store: str = "") -> Iterator[dict[str, Any]]:
+    """One case in a process of its own, ``reps`` times; each in a schema of its own of the ``store``."""
     readings: dict[str, list[float]] = {}
     for _ in range(reps):
         home = Path(tempfile.mkdtemp(prefix="weft-bench-", dir=work))
         environment = {**os.environ, "WEFT_HOME": str(home), "WEFT_PROGRESS": "off"}
+        if store:
+            schema = home.name.replace("-", "_")
+            environment["WEFT_STORE"] = f"{store}{'&' if '?' in store else '?'}schema={schema}"
         try:
             done = subprocess.run(
                 [sys.executable, str(CASES), case],
@@ -110,12 +113,17 @@ def main() -> None:
     )
     parser.add_argument("--rival-cases", default="A,B1000,B10000,C,D,E,F")
     parser.add_argument("--work", type=Path, default=None)
+    parser.add_argument("--store", default="", help="a PostgreSQL database instead of SQLite, as a URL")
     asked = parser.parse_args()
     for case in asked.cases.split(","):
         if case not in names:
             parser.error(f"no case {case!r}; there are: {', '.join(names)}")
         for line in run_case(
-            case, asked.work or Path(tempfile.gettempdir()), reps=asked.reps, cap_s=asked.cap
+            case,
+            asked.work or Path(tempfile.gettempdir()),
+            reps=asked.reps,
+            cap_s=asked.cap,
+            store=asked.store,
         ):
             print(json.dumps(line), flush=True)
     if asked.rivals:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from embedded_weft import Said, Weft
+from postgres_server import PostgresElsewhere, PostgresServer, open_postgres
 
 from weft.embedded import close_host
 from weft.engine.verify import verify
@@ -45,3 +46,11 @@ def weft(tmp_path: Path) -> Iterator[Weft]:
 def said(tmp_path: Path) -> Said:
     """A list in a file, for what tasks of any process want to tell."""
     return Said(tmp_path / "said")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer | PostgresElsewhere]:
+    """A PostgreSQL database for the whole session; its ``url()`` is a new, empty store's."""
+    made = open_postgres()
+    yield made
+    made.close()

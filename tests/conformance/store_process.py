@@ -1,24 +1,23 @@
-"""Another process on the same SQLite file: run as a script by test_sqlite_processes.py.
+"""Another process on the same store: run as a script by the tests of stores that processes share.
 
-``write PATH COMMITS`` commits to a run of its own and prints the run, then each commit's number once it has
-returned. ``read PATH`` watches run 1 until it has ended, and fails if it ever sees half a commit.
+``write STORE COMMITS`` commits to a run of its own and prints the run, then each commit's number once it has
+returned. ``read STORE`` watches run 1 until it has ended, and fails if it ever sees half a commit.
 """
 
 import sys
-from pathlib import Path
 
 from store_cases import Engine, run_added, run_changed, task_added, task_changed
 
 from weft.model.errors import NotFound
 from weft.model.states import TaskState
-from weft.store.sqlite import SqliteStore
+from weft.store.open import open_store
 
 TASKS_A_COMMIT = 10
 
 
-def write(path: str, commits: int) -> None:
+def write(url: str, commits: int) -> None:
     """Commit, and tell what was acknowledged."""
-    store = SqliteStore(Path(path))
+    store = open_store(url)
     engine = Engine(store)
     run = store.reserve_runs(1)
     engine.commit(run_added(run), run_changed(run))
@@ -34,9 +33,9 @@ def write(path: str, commits: int) -> None:
     store.close()
 
 
-def read(path: str) -> None:
+def read(url: str) -> None:
     """Watch until the run has ended."""
-    store = SqliteStore(Path(path))
+    store = open_store(url)
     last = 0
     while True:
         try:

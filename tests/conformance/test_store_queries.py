@@ -6,12 +6,14 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from postgres_server import PostgresElsewhere, PostgresServer
 from store_cases import Engine, run_added, run_changed, task_added, task_changed
 
 from weft.core.changes import Cause, Change
 from weft.model.errors import ErrorInfo
 from weft.model.states import RunState, TaskState
 from weft.store.memory import MemoryStore
+from weft.store.postgres import PostgresStore
 from weft.store.protocol import Store
 from weft.store.query import MAX_LENGTH, MAX_VALUES, RUNS, TASKS, Kind, Target, parse
 from weft.store.sqlite import SqliteStore
@@ -24,6 +26,7 @@ TEXTS = [
     "e*l",
     "a b",
     'say "hi"',
+    "\x1aq",
     "back\\slash",
     "x[1]",
     "x?",
@@ -32,7 +35,7 @@ TEXTS = [
     "",
     "é*[^a]",
 ]
-MESSAGES = ["", "Timeout after 3s", "disk [full]", "TIMEOUT", "naïve ÜBER", "a*b"]
+MESSAGES = ["", "Timeout after 3s", "disk [full]", "TIMEOUT", "naïve ÜBER", "a*b", "\x1a\x1b", "100% \\\\_"]
 HOURS = [NOW + 3600.0 * hours for hours in (-1000, -30, -25, -2, -1, 0, 1)]
 
 
@@ -87,12 +90,19 @@ def populate(store: Store) -> Store:
     return store
 
 
+Stores = tuple[Store, ...]
+
+
 @pytest.fixture(scope="module")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Store]]:
-    """Both kinds, with the same rows and the same clock."""
+def stores(
+    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer | PostgresElsewhere
+) -> Iterator[Stores]:
+    """Every kind, with the same rows and the same clock; the one without SQL comes first."""
     sqlite = SqliteStore(tmp_path_factory.mktemp("query") / "weft.db", clock=lambda: NOW)
-    yield populate(MemoryStore(clock=lambda: NOW)), populate(sqlite)
-    sqlite.close()
+    made = (MemoryStore(clock=lambda: NOW), sqlite, PostgresStore(postgres.url(), clock=lambda: NOW))
+    yield tuple(populate(each) for each in made)
+    for each in made:
+        each.close()
 
 
 @st.composite
@@ -130,20 +140,20 @@ def _texts(draw: st.DrawFn) -> str:
 
 @given(st.data())
 @settings(max_examples=300, deadline=None)
-def test_every_query_picks_the_same_rows_on_every_store(
-    stores: tuple[Store, Store], data: st.DataObject
-) -> None:
+def test_every_query_picks_the_same_rows_on_every_store(stores: Stores, data: st.DataObject) -> None:
     """The SQL and the predicate of a query are one condition, for runs and for task runs."""
-    memory, sqlite = stores
-    where = " ".join(data.draw(st.lists(terms(RUNS), max_size=3)))
-    assert memory.runs(where, limit=100) == sqlite.runs(where, limit=100)
-    where = " ".join(data.draw(st.lists(terms(TASKS), max_size=3)))
-    assert memory.tasks(1, where) == sqlite.tasks(1, where)
+    memory, *others = stores
+    of_runs = " ".join(data.draw(st.lists(terms(RUNS), max_size=3)))
+    of_tasks = " ".join(data.draw(st.lists(terms(TASKS), max_size=3)))
+    runs, tasks = memory.runs(of_runs, limit=100), memory.tasks(1, of_tasks)
+    for other in others:
+        assert other.runs(of_runs, limit=100) == runs
+        assert other.tasks(1, of_tasks) == tasks
 
 
 @given(st.data())
 @settings(max_examples=100, deadline=None)
-def test_a_term_and_its_negation_part_the_rows(stores: tuple[Store, Store], data: st.DataObject) -> None:
+def test_a_term_and_its_negation_part_the_rows(stores: Stores, data: st.DataObject) -> None:
     """What a term does not pick, its negation does: also rows that lack the field."""
     term = data.draw(terms(TASKS)).removeprefix("-")
     for store in stores:
@@ -162,19 +172,19 @@ def test_a_term_and_its_negation_part_the_rows(stores: tuple[Store, Store], data
         'key:"a\\"b"',
     ],
 )
-def test_no_text_of_a_query_becomes_sql(stores: tuple[Store, Store], where: str) -> None:
+def test_no_text_of_a_query_becomes_sql(stores: Stores, where: str) -> None:
     """Quotes and comments of SQL are text like any other, or not a query."""
-    memory, sqlite = stores
-    if where.startswith("state"):
-        with pytest.raises(Exception, match="unknown state"):
-            sqlite.runs(where)
-    else:
-        assert memory.runs(where) == sqlite.runs(where) == []
-    assert len(sqlite.runs(limit=100)) == 40
+    for store in stores:
+        if where.startswith("state"):
+            with pytest.raises(Exception, match="unknown state"):
+                store.runs(where)
+        else:
+            assert store.runs(where) == []
+        assert len(store.runs(limit=100)) == 40
 
 
-def test_the_longest_queries_can_be_run(stores: tuple[Store, Store]) -> None:
-    """Whatever parses is within what SQLite takes: many terms, many values, long and starry patterns."""
+def test_the_longest_queries_can_be_run(stores: Stores) -> None:
+    """Whatever parses is within what each database takes: many terms and values, long and starry patterns."""
     longest = [
         " ".join(["-state:failed"] * MAX_VALUES),
         "key:" + ",".join(["a*"] * MAX_VALUES),

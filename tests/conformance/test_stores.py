@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from msgspec.structs import replace
+from postgres_server import PostgresElsewhere, PostgresServer, wipe
 from store_cases import (
     BIG,
     BOOM,
@@ -43,14 +44,21 @@ from weft.model.graph import Node
 from weft.model.inputs import Const
 from weft.model.states import RunState, TaskState
 from weft.store.memory import MemoryStore
+from weft.store.postgres import PostgresStore
 from weft.store.protocol import Record, Request, Store, Write
 from weft.store.sqlite import SqliteStore
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Each kind of store, empty."""
-    made: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "weft.db")
+    made: Store
+    if request.param == "memory":
+        made = MemoryStore()
+    elif request.param == "sqlite":
+        made = SqliteStore(tmp_path / "weft.db")
+    else:
+        made = PostgresStore(request.getfixturevalue("postgres").url())
     yield made
     assert made.check() == []
     made.close()
@@ -135,31 +143,43 @@ def test_a_value_that_cannot_be_encoded_leaves_the_store_as_it_was(store: Store,
     check_fold(store)
 
 
+@pytest.fixture(scope="module")
+def spare(postgres: PostgresServer | PostgresElsewhere) -> str:
+    """A PostgreSQL store that is wiped and used again."""
+    url = postgres.url()
+    PostgresStore(url).close()
+    return url
+
+
 @given(batches=logs())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_stores_agree_and_are_the_fold_of_their_log(
-    tmp_path_factory: pytest.TempPathFactory, batches: list[list[Change]]
+    tmp_path_factory: pytest.TempPathFactory, spare: str, batches: list[list[Change]]
 ) -> None:
-    """I6 on each store for any log; and the same batches give the same events and rows on both."""
+    """I6 on each store for any log; and the same batches give the same events and rows on all."""
     memory = MemoryStore()
     sqlite = SqliteStore(tmp_path_factory.mktemp("fold") / "weft.db", durability="relaxed")
+    wipe(spare)
+    others: list[Store] = [sqlite, PostgresStore(spare, durability="relaxed")]
     try:
-        for store in (memory, sqlite):
+        for store in (memory, *others):
             engine = Engine(store)
             for batch in batches:
                 assert engine.commit(*batch) == frozenset()
             check_fold(store, flat(batches))
-        assert all_events(memory) == all_events(sqlite)
-        assert list(memory.all_runs()) == list(sqlite.all_runs())
-        for run in {change.run for change in flat(batches)}:
-            assert memory.load(run) == sqlite.load(run)
-            assert memory.published(run) == sqlite.published(run)
-            assert memory.counts(run) == sqlite.counts(run)
-            assert all_events(memory, run) == all_events(sqlite, run)
-            for idx in (-1, 0, 3):
-                assert memory.events(run, idx) == sqlite.events(run, idx)
+        for other in others:
+            assert all_events(memory) == all_events(other)
+            assert list(memory.all_runs()) == list(other.all_runs())
+            for run in {change.run for change in flat(batches)}:
+                assert memory.load(run) == other.load(run)
+                assert memory.published(run) == other.published(run)
+                assert memory.counts(run) == other.counts(run)
+                assert all_events(memory, run) == all_events(other, run)
+                for idx in (-1, 0, 3):
+                    assert memory.events(run, idx) == other.events(run, idx)
     finally:
-        sqlite.close()
+        for other in others:
+            other.close()
 
 
 def test_what_goes_in_and_out_shares_nothing_with_what_is_inside(store: Store, engine: Engine) -> None:

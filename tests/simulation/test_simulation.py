@@ -11,12 +11,14 @@ from pathlib import Path
 
 import planted
 import pytest
+from postgres_server import PostgresElsewhere, PostgresServer
 
 from weft.core.changes import TaskChanged
 from weft.engine.engine import Engine
 from weft.model.errors import InvariantViolation, WeftError
 from weft.model.states import TaskState
 from weft.store.memory import MemoryStore
+from weft.store.postgres import PostgresStore
 from weft.store.protocol import Store
 from weft.store.sqlite import SqliteStore
 from weft.testing.simulation import Simulation, main, simulate
@@ -51,6 +53,12 @@ def test_sqlite_tells_the_same_story(first: int, sqlite: Callable[[], Store]) ->
     """One seed gives one event log, on memory and on SQLite."""
     for seed in range(first, first + 500, 10):
         assert simulate(seed, sqlite) == simulate(seed)
+
+
+@pytest.mark.parametrize("seed", range(0, 400, 50))
+def test_postgres_tells_the_same_story(seed: int, postgres: PostgresServer | PostgresElsewhere) -> None:
+    """One seed gives one event log, on memory and on PostgreSQL."""
+    assert simulate(seed, lambda: PostgresStore(postgres.url(), durability="relaxed")) == simulate(seed)
 
 
 @pytest.mark.parametrize("case", REGRESSIONS, ids=lambda case: f"seed{case['seed']}")

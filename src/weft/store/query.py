@@ -133,8 +133,8 @@ _UNIX = re.compile(r"\d{9,11}(\.\d{1,9})?")
 _NUMBER = re.compile(r"-?\d{1,15}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {">": gt, ">=": ge, "<": lt, "<=": le}
-_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-_ERROR_PARTS = ("type", "message", "code")
+ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+ERROR_PARTS = ("type", "message", "code")
 
 
 def parse(text: str, target: Target, *, now: float) -> tuple[Term, ...]:
@@ -279,8 +279,8 @@ def _condition(term: Term, field: Field, values: list[str | float]) -> str:
             condition = _text_condition("value", value, values)
             alternatives.append(f"EXISTS (SELECT 1 FROM json_each({column}) WHERE {condition})")
         elif field.kind is Kind.ERROR:
-            within = "*" + _glob(value).translate(_ASCII_LOWER) + "*"
-            for part in _ERROR_PARTS:
+            within = "*" + _glob(value).translate(ASCII_LOWER) + "*"
+            for part in ERROR_PARTS:
                 values.append(within)
                 alternatives.append(f"lower(json_extract({column}, '$.{part}')) GLOB ?")
         else:
@@ -320,7 +320,7 @@ def _positive_test(term: Term, field: Field) -> Predicate:
         return lambda row: read(row) in numbers
     patterns = [value for value in term.values if isinstance(value, Pattern)]
     if field.kind is Kind.ERROR:
-        finders = [re.compile(_regex(each).translate(_ASCII_LOWER), re.DOTALL) for each in patterns]
+        finders = [re.compile(_regex(each).translate(ASCII_LOWER), re.DOTALL) for each in patterns]
         return lambda row: any(finder.search(part) for part in _error_parts(read(row)) for finder in finders)
     matchers = [re.compile(_regex(each), re.DOTALL) for each in patterns]
     if field.kind is Kind.TAGS:
@@ -337,7 +337,7 @@ def _error_parts(error: ErrorInfo | None) -> list[str]:
     if error is None:
         return []
     parts = [error.type, error.message, error.code]
-    return [part.translate(_ASCII_LOWER) for number, part in enumerate(parts) if part or number == 0]
+    return [part.translate(ASCII_LOWER) for number, part in enumerate(parts) if part or number == 0]
 
 
 def _skip_blanks(text: str, at: int) -> int:

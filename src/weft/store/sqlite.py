@@ -31,10 +31,10 @@ from weft.model.states import RunState
 from weft.store.batch import Batch, encode, error_json, plan
 from weft.store.event_log import EMPTY, bounds, encode_block
 from weft.store.protocol import Request, Write
+from weft.store.rows import decode_request
 from weft.store.sqlite_connection import Writer
 from weft.store.sqlite_read import SqliteReader
 from weft.store.sqlite_records import write_records
-from weft.store.sqlite_rows import decode_request
 from weft.store.statements import statements
 
 DELETE_ROWS = 2000
@@ -68,7 +68,7 @@ class SqliteStore(SqliteReader):
     ) -> None:
         self.path = path
         self._writer = Writer(path, durability=durability, busy_timeout_s=busy_timeout_s)
-        self._do = statements("write")
+        self._do = statements("sqlite_write")
         super().__init__(path, busy_timeout_s=busy_timeout_s, clock=clock)
 
     def commit(self, changes: Sequence[Change], *, engine: int, epochs: Mapping[int, int]) -> frozenset[int]:

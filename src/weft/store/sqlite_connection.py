@@ -151,7 +151,7 @@ class Writer:
         connection.execute("BEGIN IMMEDIATE")
         version = _check_version(connection, self.path)
         for number in range(version + 1, SCHEMA_VERSION + 1):
-            connection.execute(migration(number)).fetchall()
+            connection.execute(migration("sqlite", number)).fetchall()
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")

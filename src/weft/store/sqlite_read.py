@@ -12,9 +12,7 @@ from weft.model.states import TaskState
 from weft.store.event_log import unpack
 from weft.store.protocol import CacheRow, EngineRow, EventRow, PublishedRow, Record
 from weft.store.references import LAST, prefixes, unknown_run, unknown_task
-from weft.store.sqlite_connection import Readers
-from weft.store.sqlite_records import record_of
-from weft.store.sqlite_rows import (
+from weft.store.rows import (
     RUN_COLUMNS,
     TASK_COLUMNS,
     decode_graph,
@@ -24,6 +22,8 @@ from weft.store.sqlite_rows import (
     run_row,
     task_row,
 )
+from weft.store.sqlite_connection import Readers
+from weft.store.sqlite_records import record_of
 from weft.store.statements import statements
 
 _NEWEST = (1 << 63) - 1
@@ -37,7 +37,7 @@ class SqliteReader:
         self._readers = Readers(path, busy_timeout_s=busy_timeout_s)
         self._clock = clock
         columns = {"{run}": RUN_COLUMNS, "{task}": TASK_COLUMNS}
-        self._ask = dict(statements("read"))
+        self._ask = dict(statements("sqlite_read"))
         for hole, names in columns.items():
             self._ask = {name: sql.replace(hole, names) for name, sql in self._ask.items()}
 

@@ -21,7 +21,7 @@ def statements(file: str) -> dict[str, str]:
     return found
 
 
-def migration(version: int) -> str:
-    """The script that brings a store from ``version - 1`` to ``version``."""
-    (path,) = (_FOLDER / "migrations").glob(f"{version:04}_*.sql")
+def migration(backend: str, version: int) -> str:
+    """The script that brings a store from ``version - 1`` to this; ``backend`` is a folder of migrations."""
+    (path,) = (_FOLDER / "migrations" / backend).glob(f"{version:04}_*.sql")
     return path.read_text("utf-8")

@@ -7,12 +7,14 @@ import apsw
 import pytest
 
 import weft.store
+from weft.store import postgres_schema
+from weft.store.rows import RUN_COLUMNS, TASK_COLUMNS
 from weft.store.sqlite_connection import SCHEMA_VERSION
-from weft.store.sqlite_rows import RUN_COLUMNS, TASK_COLUMNS
 from weft.store.statements import migration, statements
 
 FOLDER = Path(weft.store.__file__).parent
-FILES = ["read", "write"]
+BACKENDS = ["sqlite", "postgres"]
+FILES = [f"{backend}_{kind}" for backend in BACKENDS for kind in ("read", "write")]
 
 
 @pytest.fixture(scope="module")
@@ -20,17 +22,20 @@ def schema() -> apsw.Connection:
     """An empty database with the newest schema."""
     made = apsw.Connection(":memory:")
     for version in range(1, SCHEMA_VERSION + 1):
-        made.execute(migration(version)).fetchall()
+        made.execute(migration("sqlite", version)).fetchall()
     return made
 
 
-def test_the_schema_version_is_the_newest_migration() -> None:
+@pytest.mark.parametrize(
+    ("backend", "newest"), [("sqlite", SCHEMA_VERSION), ("postgres", postgres_schema.SCHEMA_VERSION)]
+)
+def test_the_schema_version_is_the_newest_migration(backend: str, newest: int) -> None:
     """A new file raises it, and numbers have no gaps."""
-    numbers = sorted(int(path.name[:4]) for path in (FOLDER / "migrations").glob("*.sql"))
-    assert numbers == list(range(1, SCHEMA_VERSION + 1))
+    numbers = sorted(int(path.name[:4]) for path in (FOLDER / "migrations" / backend).glob("*.sql"))
+    assert numbers == list(range(1, newest + 1))
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", ["sqlite_read", "sqlite_write"])
 def test_every_statement_fits_the_schema(schema: apsw.Connection, file: str) -> None:
     """SQLite can prepare each of them."""
     for name, sql in statements(file).items():
@@ -42,7 +47,8 @@ def test_every_statement_fits_the_schema(schema: apsw.Connection, file: str) -> 
 @pytest.mark.parametrize("file", FILES)
 def test_every_statement_is_used(file: str) -> None:
     """SQL that nobody runs is dead code."""
-    code = "".join(path.read_text("utf-8") for path in FOLDER.glob("sqlite*.py"))
+    backend = file.partition("_")[0]
+    code = "".join(path.read_text("utf-8") for path in FOLDER.glob(f"{backend}*.py"))
     tables = ("nodes", "maps", "signals", "published", "cache", "requests")
     built = {f"delete_{table}" for table in tables}
     for name in statements(file):
@@ -67,7 +73,7 @@ def test_names_are_unique_in_a_file() -> None:
 )
 def test_questions_use_their_index(schema: apsw.Connection, name: str, index: str) -> None:
     """None of these scans a table that grows with history."""
-    sql = statements("read")[name].replace("{run}", RUN_COLUMNS)
+    sql = statements("sqlite_read")[name].replace("{run}", RUN_COLUMNS)
     holes = max([int(number) for number in re.findall(r"\?(\d+)", sql)] or [sql.count("?")])
     steps = [step[3] for step in schema.execute(f"EXPLAIN QUERY PLAN {sql}", (None,) * holes)]
     assert any(index in step for step in steps), steps

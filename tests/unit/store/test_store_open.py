@@ -35,13 +35,14 @@ def test_memory_and_no_durability_keep_nothing(tmp_path: Path) -> None:
     """Neither touches the disk."""
     assert isinstance(open_store("memory:"), MemoryStore)
     assert isinstance(open_store(tmp_path / "weft.db", durability="none"), MemoryStore)
+    assert isinstance(open_store("postgresql://nowhere/weft", durability="none"), MemoryStore)
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(
     ("url", "durability", "told"),
     [
-        ("postgresql://db/weft", "full", "sqlite:///PATH"),
+        ("mysql://db/weft", "full", "postgresql://"),
         ("mysql://db", "none", "sqlite:///PATH"),
         ("sqlite://weft.db", "full", "sqlite:///PATH"),
         ("sqlite:///", "full", "memory:"),
@@ -62,7 +63,20 @@ def test_opening_loads_only_what_it_needs(tmp_path: Path) -> None:
     code = (
         "import sys; from weft.store.open import open_store\n"
         f"store = open_store({str(tmp_path / 'weft.db')!r}); store.runs()\n"
-        "print(sorted(set(sys.modules) & {'weft.store.memory', 'weft.store.query', 'sqlite3', 'asyncio'}))"
+        "others = {'weft.store.memory', 'weft.store.query', 'sqlite3', 'psycopg', 'asyncio'}\n"
+        "print(sorted(set(sys.modules) & others))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_without_the_driver_it_is_told_what_to_install() -> None:
+    """The driver is an extra: who keeps to SQLite has none."""
+    code = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "from weft.store.open import open_store\n"
+        "try: open_store('postgres://db/weft')\n"
+        "except Exception as exc: print(exc.code, exc.hint)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "W1000 install it: pip install 'weft[postgres]'\n"

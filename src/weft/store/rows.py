@@ -1,4 +1,4 @@
-"""SQLite's rows as structs. The column lists here and the unpacking below them belong together."""
+"""Stored rows as structs, the same for every store with SQL. Column lists and unpacking belong together."""
 
 from collections.abc import Callable
 from typing import Any

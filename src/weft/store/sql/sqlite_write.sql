@@ -1,4 +1,4 @@
--- The statements of the writer. Each runs inside a transaction that began with BEGIN IMMEDIATE.
+-- The statements of the writer on SQLite. Each runs inside a transaction that began with BEGIN IMMEDIATE.
 
 -- name: owned
 -- Whether the caller owns the run under the epoch it believes in (fencing).

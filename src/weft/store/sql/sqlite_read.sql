@@ -1,5 +1,5 @@
--- The questions. Each runs on a read-only connection, beside any writer.
--- {run} and {task} are the columns of store/sqlite_rows.py; {where} is a condition made by store/query.py,
+-- The questions on SQLite. Each runs on a read-only connection, beside any writer.
+-- {run} and {task} are the columns of store/rows.py; {where} is a condition made by store/query.py,
 -- with holes for its values: no text of the caller's is ever put into a statement.
 
 -- name: run_by_uid
