@@ -50,7 +50,7 @@ COMMIT_TRIES = 3
 """How often a commit that was not made, by an error of the storage, is tried before the engine gives up."""
 
 BUSY_PATIENCE_S = 60.0
-"""How long another process may hold the store's write lock before the engine gives up."""
+"""How long the store may be away, or in another process's hands, before an engine gives up."""
 
 FLOWS = "thread"
 """The executor that runs flows' bodies, each on a thread of its own."""
@@ -73,6 +73,7 @@ class Engine:
         share_limits: Whether pools, concurrency keys and rates hold over all engines of the store.
         name, host, pid, process_started: How the store knows this engine.
         lease_s: How long after its last heartbeat another engine may take over.
+        busy_patience_s: How long the store may be away before the engine gives up.
         queues: Queues whose runs it takes over by itself, once it is started; by default none.
 
     Attributes:
@@ -96,6 +97,7 @@ class Engine:
         pid: int = 0,
         process_started: str = "",
         lease_s: float = 10.0,
+        busy_patience_s: float = BUSY_PATIENCE_S,
         queues: Sequence[str] = (),
     ) -> None:
         self.store = store
@@ -115,6 +117,7 @@ class Engine:
         self._identity = (name, host, pid, process_started)
         self._lease_s = lease_s
         self._inbox: deque[Event] = deque()
+        self._busy_patience_s = busy_patience_s
         self._intake = Intake(store, self.clock, entropy, writing=self.turning)
         self._turner = 0
         self._wake = threading.Event()
@@ -444,26 +447,31 @@ class Engine:
         runs = self.state.runs
         epochs = {run: self.epochs[run] for run in touched}
         began = self.clock.now()
+        refused: frozenset[int] | None = None
+        unknown: CommitUnknown | None = None
+        tries = 0
         waited = 0.0
-        unknown = 0
-        refused: frozenset[int] | None
-        while True:
+        while refused is None:
             try:
-                refused = self.store.commit(changes, engine=self.id, epochs=epochs)
-                break
+                if unknown is None:
+                    refused = self.store.commit(changes, engine=self.id, epochs=epochs)
+                    continue
+                refused = self._read_back(changes, epochs)
+                tries += 1
+                if refused is None and tries >= COMMIT_TRIES:
+                    raise unknown
+                unknown = None
             except StoreBusy:
-                if waited >= BUSY_PATIENCE_S:
+                # The store is away or another process has it: whichever was being done is done again.
+                if waited >= self._busy_patience_s:
                     raise
                 pause = min(0.5, 0.01 + waited / 2)
                 self.clock.sleep(pause)
                 waited += pause
-            except CommitUnknown:
-                refused = self._read_back(changes, epochs)
-                if refused is not None:
-                    break
-                unknown += 1
-                if unknown >= COMMIT_TRIES:
+            except CommitUnknown as exc:
+                if exc is unknown:
                     raise
+                unknown = exc
         self.commit_s = self.clock.now() - began
         for run in touched:
             if run not in runs:

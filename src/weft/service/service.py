@@ -9,6 +9,7 @@ Rules:
 3. User code is in worker processes only: the engine and the API never import it.
 """
 
+import math
 import os
 import signal
 import socket
@@ -138,6 +139,8 @@ class Service:
             pid=pid,
             process_started=process_start(pid),
             lease_s=settings.lease_s,
+            # It waits for its store as long as it takes: there is nobody else to do its work.
+            busy_patience_s=math.inf,
             queues=settings.queues or (QUEUE,),
         )
         watch_engine(self.metrics, made)
