@@ -51,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 0
     workers: int = 0
     suspend_after_s: float = 30.0
-    lease_s: float = 10.0
+    lease_s: float = 6.0
     keep_days: float = 30.0
     progress: str = "auto"
     pools: dict[str, int] = {}

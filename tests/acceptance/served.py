@@ -51,9 +51,9 @@ class Served:
         """Ask the API."""
         return self._call("GET", path, None)
 
-    def post(self, path: str, body: Any = None) -> Any:
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
         """Tell the API."""
-        return self._call("POST", path, body)
+        return self._call("POST", path, body, headers)
 
     def run(self, workflow: str, **params: Any) -> str:
         """Start a run; returns its id."""
@@ -88,13 +88,13 @@ class Served:
             self.process.send_signal(number)
         return self.process.wait(PATIENCE_S)
 
-    def _call(self, method: str, path: str, body: Any) -> Any:
+    def _call(self, method: str, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(
             f"{self.url}/api/v1{path}",
             data=data,
             method=method,
-            headers={"Content-Type": "application/json"} if data is not None else {},
+            headers={**({"Content-Type": "application/json"} if data is not None else {}), **(headers or {})},
         )
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:

@@ -11,12 +11,12 @@ from api_service import Service
 from litestar.testing import TestClient
 
 from weft.core import ticking
-from weft.engine.triggers import ASSETS, TRIGGERS
+from weft.engine.triggers import ASSETS
 from weft.model.hooks import Scheme
 from weft.model.schedules import Cron, Schedule
 from weft.model.triggers import Armed, AssetEntry, OnEvent, Trigger
 from weft.notifications.signing import SIGNATURE, TIMESTAMP, sign
-from weft.projects.records import SCHEDULES
+from weft.projects.records import SCHEDULES, TRIGGERS
 from weft.server.auth.signatures import is_signed
 
 Client = TestClient[Any]

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import schemathesis
+from api_flows import WORKFLOWS
 from api_service import Service, serving
 from embedded_weft import Weft
-from hypothesis import HealthCheck, Phase, settings
-from schemathesis.core.transport import USER_AGENT  # noqa: F401 - the plug-in must be there
+from hypothesis import HealthCheck, Phase, given, settings
 
+from weft.model.tokens import Role
 from weft.server.app import MODULES, description, routes
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "openapi.json"
@@ -42,7 +43,7 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
     assert len(found) == len(routes()) == sum(len(module.ROUTES) for module in MODULES)
     for name, operation in found.items():
         assert operation["summary"], name
-        assert operation["x-weft-role"] in ("viewer", "operator", "editor", "admin")
+        assert operation["x-weft-role"] in {str(role) for role in Role}
         assert {"400", "401", "403", "422", "default"} <= set(operation["responses"]), name
 
 
@@ -61,8 +62,6 @@ def test_every_parameter_and_field_is_explained(document: dict[str, Any]) -> Non
 def test_schemathesis_finds_nothing(weft: Weft) -> None:
     """Made-up requests, right and wrong: no server error, and every answer is as described."""
     service = Service(weft.host, weft.home)
-    from api_flows import WORKFLOWS
-
     service.deploy(*WORKFLOWS)
     service.ended(service.start("chain"))
     service.ended(service.start("failing"))
@@ -77,8 +76,6 @@ def test_schemathesis_finds_nothing(weft: Weft) -> None:
 
 
 def _try(operation: Any, url: str) -> None:
-    from hypothesis import given
-
     @settings(
         max_examples=8,
         deadline=None,

@@ -55,7 +55,7 @@ def _drain(turn: Turn, name: str, queue: list[tuple[int, int, Task]]) -> None:
     inflight = state.inflight
     inflight.setdefault(name, 0)
     while queue and inflight[name] < limit:
-        _, _, task = heappop(queue)
+        _, place, task = heappop(queue)
         body = task.body
         if task.run.state is PAUSED:
             holder = body if isinstance(body, Map) else task
@@ -66,14 +66,14 @@ def _drain(turn: Turn, name: str, queue: list[tuple[int, int, Task]]) -> None:
         elif isinstance(body, Map):
             if body.queued:
                 body.queued = False
-                _start_items(turn, task, body, min(CHUNK, limit - inflight[name]))
+                _start_items(turn, task, body, min(CHUNK, limit - inflight[name]), place)
             else:
                 _woken(turn, task)
         elif task.queued:
             task.queued = False
             missing = _missing(turn, task)
             if missing:
-                _park(turn, task, missing)
+                _park(turn, task, missing, place)
             else:
                 start(turn, task)
                 _woken(turn, task)
@@ -178,7 +178,7 @@ def _missing(turn: Turn, task: Task) -> str:
                 if room < limit:
                     state.short.add(key)
                 return key
-    for rate in task.node.rate_limits:
+    for rate in task.traits.rates:
         if not _rate_allows(turn, rate):
             return f"rate:{rate.key}"
     return ""
@@ -220,20 +220,23 @@ def note_rate(state: State, rate: RateLimit) -> None:
         state.windows[rate.key] = rate.per_s
 
 
-def _park(turn: Turn, task: Task, key: str) -> None:
+def _park(turn: Turn, task: Task, key: str, place: int) -> None:
+    """Put a task run into the line for a limit; who was woken for it in vain keeps its ``place``, if any."""
     state = turn.state
-    state.sequence += 1
     body = task.body
     holder = body if isinstance(body, Map) else task
     before = holder.woken_by
     holder.woken_by = ""
+    if before != key or not place:
+        state.sequence += 1
+        place = state.sequence
     parked = state.parked.setdefault(key, [])
-    heappush(parked, (-task.node.priority, state.sequence, task))
+    heappush(parked, (-task.node.priority, place, task))
     holder.queued = True
     if key.startswith("rate:"):
         due = _rate_due(turn, next(each for each in task.node.rate_limits if each.key == key[5:]))
         if due is not None:
-            turn.timer(due, "rate", task, 0)
+            turn.timer(due, key, task, 0)
     if before and before != key:
         turn.freed.append(before)
 
@@ -271,7 +274,7 @@ def leave_queue(turn: Turn, task: Task) -> None:
     _woken(turn, task)
 
 
-def _start_items(turn: Turn, owner: Task, body: Map, room: int) -> None:
+def _start_items(turn: Turn, owner: Task, body: Map, room: int, place: int) -> None:
     """Start up to ``room`` items of a map, and put it back in the queue if more could start."""
     node = owner.node
     run = owner.run
@@ -285,7 +288,7 @@ def _start_items(turn: Turn, owner: Task, body: Map, room: int) -> None:
         if not group:
             missing = _missing(turn, owner)
             if missing:
-                _park(turn, owner, missing)
+                _park(turn, owner, missing, place)
                 return
         if body.again:
             index = body.again.pop(0)
@@ -305,6 +308,7 @@ def _start_items(turn: Turn, owner: Task, body: Map, room: int) -> None:
         else:
             start(turn, item)
         room -= 1
+        place = 0  # It had its turn.
     _woken(turn, owner)
     if body.more and (most is None or len(body.live) < most):
         turn.enqueue(owner)

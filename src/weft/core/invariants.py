@@ -240,7 +240,7 @@ class Check:
             _broken("I3", "it should stand in a queue and does not", task)
         if not key.startswith("rate:") or (self.state.shares is not None and not self.state.shares.get(key)):
             return  # Somebody holds the limit, or other engines have the slots.
-        if key not in self.woken and not any(timer[0] == "rate" for timer in self.timers):
+        if key not in self.woken and not any(timer[0] == key for timer in self.timers):
             _broken("I3", f"it is parked under {key} without a timer", task)
 
     def _waiting(self, task: Task) -> None:

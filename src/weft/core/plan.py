@@ -137,7 +137,7 @@ class Compiled:
 class Traits:
     """What the core asks of a node again and again, worked out once."""
 
-    __slots__ = ("decide", "limits", "prepares", "prepares_items", "tries")
+    __slots__ = ("decide", "limits", "prepares", "prepares_items", "rates", "tries")
 
     def __init__(self, node: Node) -> None:
         self.decide = DECIDE[node.rule] if isinstance(node.rule, TriggerRule) else None
@@ -153,6 +153,7 @@ class Traits:
         limits += [(f"key:{each.key}", 1) for each in node.concurrency]
         # In one order for all nodes: of two that need the same two limits, neither waits for the other.
         self.limits = tuple(sorted(limits))
+        self.rates = tuple(sorted(node.rate_limits, key=lambda rate: rate.key))
         self.tries = 1 if node.retry is None else (-1 if node.retry.limit < 0 else node.retry.limit + 1)
 
 
@@ -165,6 +166,7 @@ def traits_of(node: Node) -> Traits:
         and node.retry is None
         and not node.pools
         and not node.concurrency
+        and not node.rate_limits
         and not _per_attempt(node)
     )
     if not plain:

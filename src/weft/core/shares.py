@@ -7,7 +7,8 @@ from another: only who has a slot knows whether it is in use.
 
 Claims are ranked, so that nobody starves:
 
-1. who got what it needs less than ``QUANTUM_S`` ago keeps that much for so long;
+1. who got what it needs less than ``QUANTUM_S`` ago keeps that much for so long, and who has it and waits
+   for another limit too keeps it until then (limits have an order, so that no two wait for each other);
 2. who lacks what its next attempt needs, the longest waiting first; one that needs many slots collects
    them, and nobody behind it gets any meanwhile;
 3. everybody else, the latest served first.
@@ -34,6 +35,7 @@ class Demand(msgspec.Struct, frozen=True):
     used: int = 0
     want: int = 0
     need: int = 0
+    firm: bool = False
 
 
 class Division(msgspec.Struct, frozen=True):
@@ -58,7 +60,8 @@ def ranked(stakes: Mapping[int, Stake], now: float) -> list[int]:
         if not stake.met:
             return 1, stake.since, engine
         # A clock that was set back must not lengthen anybody's time.
-        return (0 if 0 <= now - stake.since < QUANTUM_S else 2), -stake.since, engine
+        keeps = stake.firm or 0 <= now - stake.since < QUANTUM_S
+        return (0 if keeps else 2), -stake.since, engine
 
     return sorted((engine for engine in stakes if stakes[engine].want > 0), key=rank)
 
@@ -110,9 +113,8 @@ def divide(
     share = had if keep is None else max(min(had, keep), used)
     others = {engine: stake for engine, stake in stakes.items() if engine != me}
     limit = min([mine.limit, *(stake.limit for stake in others.values())])
-    want = min(demand.want, max(limit, used))
-    now_mine = replace(mine, share=share, want=want, need=min(demand.need, want), until=0.0)
-    # A slot that nobody may have can be needed by nobody, or whoever lacks it would hold up all others.
+    now_mine = replace(mine, share=share, want=demand.want, need=demand.need, firm=demand.firm, until=0.0)
+    # What nobody may have is lacked by nobody: else whoever asks for that would hold up all others.
     claims = {engine: _within(stake, limit) for engine, stake in {**others, me: now_mine}.items()}
     goals = targets(claims, limit - gone, now)
     shares = {engine: stake.share for engine, stake in claims.items()}
@@ -141,13 +143,15 @@ def divide(
         engine: _settled(stakes.get(engine), stake, shares[engine], now) for engine, stake in claims.items()
     }
     over = sum(shares.values()) + gone > limit
-    lacks = any(shares[engine] < claims[engine].want for engine in claims)
+    asking = {**others, me: now_mine}
+    # Of a limit that engines know by different sizes, the smallest counts: it is looked at until they agree.
+    lacks = any(shares[engine] < asking[engine].want for engine in claims)
     # Where more is in use than there is (attempts of a dead engine were found alive), nothing starts.
     room = min(room, max(limit - gone - sum(shares[each] for each in others), 0))
     kept = {
-        engine: stake if engine == me else replace(stake, want=others[engine].want, need=others[engine].need)
+        engine: replace(stake, want=asking[engine].want, need=asking[engine].need)
         for engine, stake in made.items()
-        if engine != me or stake.share or stake.want
+        if engine != me or stake.share or asking[engine].want
     }
     return Division(kept, room, (over or lacks) and (bool(others) or gone > 0))
 
@@ -176,7 +180,7 @@ def demands(state: State, keys: Iterable[str], now: float) -> dict[str, Demand]:
     and would lose it to others while it waits. Of a long line as much is looked at as the limit could serve.
     """
     want: dict[str, int] = {}
-    heads: dict[str, tuple[tuple[int, int], int]] = {}
+    heads: dict[str, tuple[tuple[bool, int, int], int]] = {}
     for parked_under in keys:
         limit = max(state.slots(parked_under), 1)
         seen = 0
@@ -186,17 +190,18 @@ def demands(state: State, keys: Iterable[str], now: float) -> dict[str, Demand]:
                 continue
             for key, slots in _needs(state, task, parked_under):
                 want[key] = want.get(key, 0) + slots * count
-                head = heads.get(key)
-                if head is None or (priority, sequence) < head[0]:
-                    heads[key] = ((priority, sequence), slots)
+                place = (key == parked_under, priority, sequence)
+                if key not in heads or place < heads[key][0]:
+                    heads[key] = (place, slots)
             seen += count
             if seen >= limit:
                 break
     found = {}
     for key in {*keys, *want}:
         used, limit = state.taken(key, now), state.slots(key)
-        need = heads[key][1] if key in heads else 0
-        found[key] = Demand(used, max(used, min(used + want.get(key, 0), limit)), min(need, limit))
+        place, need = heads.get(key, ((True, 0, 0), 0))
+        wanted = max(used, min(used + want.get(key, 0), limit))
+        found[key] = Demand(used, wanted, min(need, limit), not place[0])
     return found
 
 
@@ -213,7 +218,7 @@ def _waiting(state: State, task: Task) -> int:
 def _needs(state: State, task: Task, upto: str) -> list[tuple[str, int]]:
     """The shared limits, with slots, that a task run needs, in order, up to the one that it waits for."""
     found = []
-    rates = [(f"rate:{each.key}", 1) for each in task.node.rate_limits]
+    rates = [(f"rate:{each.key}", 1) for each in task.traits.rates]
     for key, slots in (*task.traits.limits, *rates):
         if not key.startswith(LOCAL):
             found.append((key, min(slots, max(state.slots(key), 1))))

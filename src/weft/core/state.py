@@ -430,7 +430,7 @@ class State:
         parked: Per limit key, a heap of what waits for a slot of it.
         rates: Per rate-limit key, the start times that still count.
         windows: Per rate-limit key, for how long they do, in seconds.
-        timers: A heap of ``(due_at, sequence, kind, run, idx, guard)``.
+        timers: A heap of ``(due_at, sequence, kind, run, idx, guard)``; of a rate limit, its key is the kind.
     """
 
     __slots__ = (

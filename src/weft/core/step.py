@@ -387,6 +387,9 @@ def _tick(turn: Turn, event: Tick) -> None:
     timers = turn.state.timers
     while timers and timers[0][0] <= turn.now:
         _, _, kind, run, idx, guard = heappop(timers)
+        if kind.startswith("rate:"):
+            wake(turn, kind)  # Whoever is first in line, not only who had it set.
+            continue
         task = turn.state.task(run, idx)
         if task is not None:
             _TIMERS[kind](turn, task, guard)
@@ -422,18 +425,12 @@ def _run_timer(turn: Turn, task: Task, guard: int) -> None:
     cancel(turn, task, Cause.TIMEOUT)
 
 
-def _rate_timer(turn: Turn, task: Task, guard: int) -> None:
-    for rate in task.node.rate_limits:
-        wake(turn, f"rate:{rate.key}")
-
-
 _TIMERS: dict[str, Callable[[Turn, Task, int], None]] = {
     "retry": _retry_due,
     "wait": _wait_timer,
     "queued": _queue_timer,
     "total": _total_timer,
     "run": _run_timer,
-    "rate": _rate_timer,
 }
 
 _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {

@@ -24,7 +24,41 @@ from weft.model.triggers import (
     OnRun,
     Seen,
     Source,
+    Trigger,
 )
+
+
+def arm(workflow: str, trigger: Trigger, before: Armed | None) -> Armed:
+    """A trigger as its code says, with what a person and time have made of the one that was there.
+
+    Args:
+        workflow: Whose it is.
+        trigger: What is defined now.
+        before: The one of this name that the store has; ``None``: it is new.
+    """
+    if before is None:
+        return Armed(workflow=workflow, trigger=trigger, paused=trigger.paused)
+    if before.trigger.when == trigger.when:
+        return replace(before, trigger=trigger)
+    # What was seen for another condition says nothing about this one.
+    return replace(before, trigger=trigger, seen={}, files={}, looked=False)
+
+
+def due_at(armed: Armed, now: float) -> float | None:
+    """When a trigger has something to do by itself: to look for files, or to fire once it has rested."""
+    if armed.paused:
+        return None
+    patterns = patterns_of(armed)
+    if patterns:
+        return now + min(each.every_s for each in patterns) if armed.looked else now
+    if armed.seen and armed.trigger.cooldown_s:
+        return max(now, armed.fired_at + armed.trigger.cooldown_s)
+    return None
+
+
+def patterns_of(armed: Armed) -> list[OnFile]:
+    """The files that a trigger looks for."""
+    return [each for each in leaves(armed.trigger.when) if isinstance(each, OnFile)]
 
 
 def leaves(condition: Condition) -> Iterator[Leaf]:

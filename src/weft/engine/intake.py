@@ -3,11 +3,9 @@
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from hashlib import sha256
 from typing import Any
 
-import msgspec
-
+from weft.compile.fingerprint import digest as graph_digest
 from weft.core.changes import RunAdded
 from weft.engine.clock import Clock
 from weft.model.graph import Graph
@@ -17,12 +15,6 @@ from weft.store.protocol import Store
 
 RUN_IDS = 64
 """Internal run ids reserved at a time."""
-
-
-def graph_digest(graph: Graph) -> str:
-    """The content hash under which a graph is stored."""
-    # Sets have no order of their own: without one, equal graphs would differ between processes.
-    return sha256(msgspec.msgpack.encode(graph, order="deterministic")).hexdigest()
 
 
 class Intake:

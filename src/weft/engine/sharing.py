@@ -148,6 +148,11 @@ class Sharing:
         """Whether the lease, and with it every share, is over."""
         return self._on and now >= self._engine.duties.leased_until
 
+    def share(self, key: str) -> int:
+        """The slots of a limit that are this engine's, as it last wrote or read."""
+        stake = self._stakes.get(key)
+        return 0 if stake is None else stake.share
+
     def too_late(self, attempt: Attempt, now: float) -> bool:
         """Whether an attempt must not begin, because its slots were lost while its start was made durable."""
         if not self._stakes or not self.lapsed(now):

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from weft.core.changes import RunChanged, TaskChanged
 from weft.core.nodes import NodesByRow
-from weft.core.triggering import fire, leaves, see
+from weft.core.triggering import due_at, fire, leaves, patterns_of, see
 from weft.engine.clock import Clock, entropy
 from weft.model.errors import Conflict, NotFound, UsageError, WeftError, WorldError
 from weft.model.graph import Declared
@@ -33,7 +33,6 @@ from weft.model.triggers import (
     ASSET,
     HAPPENING,
     LAUNCH,
-    TRIGGER,
     Armed,
     AssetEntry,
     Happening,
@@ -42,12 +41,12 @@ from weft.model.triggers import (
     OnRun,
     Source,
 )
+from weft.projects.records import TRIGGERS
 from weft.runtime.host import RunRequest
 from weft.store.protocol import EventRow, Reader, Store, Write
 from weft.store.records import Collection, Entry
 
 HAPPENINGS = Collection(HAPPENING, Happening)
-TRIGGERS = Collection(TRIGGER, Armed)
 LAUNCHES = Collection(LAUNCH, Launch)
 ASSETS = Collection(ASSET, AssetEntry)
 
@@ -378,7 +377,7 @@ class Triggers:
     def _cooling(self, now: float) -> Iterable[str]:
         """Triggers that saw something while they rested, and need rest no more."""
         for entry in TRIGGERS.due(self._store, before=now, limit=ROUND):
-            if entry.value.seen and not _patterns(entry.value):
+            if entry.value.seen and not patterns_of(entry.value):
                 yield entry.name
 
     def _launch(self, now: float) -> bool:
@@ -423,7 +422,7 @@ class Triggers:
         """Look for the files of the triggers that are due."""
         more = False
         for entry in TRIGGERS.due(self._store, before=now, limit=ROUND):
-            patterns = _patterns(entry.value)
+            patterns = patterns_of(entry.value)
             if patterns and not entry.value.paused:
                 more = self._look(entry, patterns, now) or more
         return more
@@ -462,22 +461,6 @@ class Triggers:
         except Conflict:
             return True  # Somebody was quicker: look at what is left.
         return True
-
-
-def due_at(armed: Armed, now: float) -> float | None:
-    """When a trigger has something to do by itself: to look for files, or to fire once it has rested."""
-    if armed.paused:
-        return None
-    patterns = _patterns(armed)
-    if patterns:
-        return now + min(each.every_s for each in patterns) if armed.looked else now
-    if armed.seen and armed.trigger.cooldown_s:
-        return max(now, armed.fired_at + armed.trigger.cooldown_s)
-    return None
-
-
-def _patterns(armed: Armed) -> list[OnFile]:
-    return [each for each in leaves(armed.trigger.when) if isinstance(each, OnFile)]
 
 
 def _file(path: str) -> tuple[float, int] | None:

@@ -9,6 +9,7 @@ import msgspec
 
 from weft.model.graph import Graph, Parameter
 from weft.model.schedules import Schedule
+from weft.model.triggers import Trigger
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -43,6 +44,7 @@ class FoundWorkflow(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
         line: Where it is defined; 0 if nobody knows.
         graph: What a run of it runs. Its ``params`` are the workflow's.
         schedules: When it runs by itself.
+        triggers: What else makes it run.
         max_active_runs: Runs that may be open at once; ``None`` is no limit.
     """
 
@@ -52,6 +54,7 @@ class FoundWorkflow(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     graph: Graph
     line: int = 0
     schedules: tuple[Schedule, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
     max_active_runs: int | None = None
 
 
@@ -156,6 +159,7 @@ class WorkflowEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
         environment: Digest of what it runs with.
         params: What it takes.
         schedules: When it runs by itself, as its code says.
+        triggers: What else makes it run, as its code says.
         max_active_runs: Runs that may be open at once; ``None`` is no limit.
         tags, doc: For people.
         paused: Whether its schedules and triggers rest. A person's choice, which a deploy keeps.
@@ -177,6 +181,7 @@ class WorkflowEntry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     dialect: str = "native"
     params: tuple[Parameter, ...] = ()
     schedules: tuple[Schedule, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
     max_active_runs: int | None = None
     tags: tuple[str, ...] = ()
     doc: str = ""

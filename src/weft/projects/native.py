@@ -101,5 +101,6 @@ def _describe(workflow: Any, variable: str, kind: str, line: int, shelf: Host) -
         line=line,
         graph=msgspec.structs.replace(graph, params=params),
         schedules=tuple(getattr(workflow, "schedules", ())),
+        triggers=tuple(getattr(workflow, "triggers", ())),
         max_active_runs=getattr(workflow, "max_active_runs", None),
     )

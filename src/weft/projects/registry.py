@@ -18,7 +18,7 @@ import msgspec
 from weft._version import __version__
 from weft.artifacts.artifacts import Artifacts
 from weft.compile.fingerprint import digest as graph_digest
-from weft.core import ticking
+from weft.core import ticking, triggering
 from weft.model.errors import Conflict, ProjectError, WeftError
 from weft.model.graph import Graph
 from weft.model.projects import (
@@ -32,12 +32,13 @@ from weft.model.projects import (
     version_name,
 )
 from weft.model.schedules import Schedule, record_name
+from weft.model.triggers import Trigger, trigger_name
 from weft.projects import environment as environments
 from weft.projects.code import Code
 from weft.projects.comparing import same_but_for_noise
 from weft.projects.discover import Discoverer
 from weft.projects.inventory import Defined, Inventory, Options
-from weft.projects.records import PROJECTS, SCHEDULES, VERSIONS, WORKFLOWS
+from weft.projects.records import PROJECTS, SCHEDULES, TRIGGERS, VERSIONS, WORKFLOWS
 from weft.projects.snapshot import Snapshot, take
 from weft.projects.source import Source, opened
 from weft.projects.unpack import FOLDER, unpack
@@ -92,7 +93,7 @@ def deploy(
 
 
 def forget(store: Store, name: str, *, at: float) -> None:
-    """Delete a workflow with its versions and schedules; its runs stay. It comes back if it is deployed.
+    """Delete a workflow with versions, schedules and triggers; its runs stay. A deploy brings it back.
 
     Raises:
         NotFound: There is none of this name.
@@ -100,7 +101,8 @@ def forget(store: Store, name: str, *, at: float) -> None:
     found = WORKFLOWS.require(store, name)
     versions = [VERSIONS.drop(each.name) for each in VERSIONS.all(store, prefix=f"{name}@")]
     schedules = [SCHEDULES.drop(each.name) for each in SCHEDULES.all(store, prefix=f"{name}#")]
-    store.write([WORKFLOWS.drop(name, expect=found.revision), *versions, *schedules], at=at)
+    triggers = [TRIGGERS.drop(each.name) for each in TRIGGERS.all(store, prefix=f"{name}#")]
+    store.write([WORKFLOWS.drop(name, expect=found.revision), *versions, *schedules, *triggers], at=at)
 
 
 class _Deploy:
@@ -201,6 +203,7 @@ class _Deploy:
             )
             self.writes.append(VERSIONS.put(version_name(name, version), what))
         self._reconcile(name, after.schedules, gone=False)
+        self._arm(name, after.triggers, gone=False)
         what_happened = (
             "new" if before is None else "back" if before.gone else "changed" if changed else "unchanged"
         )
@@ -249,6 +252,7 @@ class _Deploy:
             # Of the graph that runs: a default that is noise must not differ between the two.
             params=shown.params,
             schedules=found.schedules,
+            triggers=found.triggers,
             max_active_runs=found.max_active_runs,
             tags=shown.tags,
             doc=shown.doc,
@@ -282,6 +286,7 @@ class _Deploy:
             gone = msgspec.structs.replace(before, gone=True, deployed_at=self.at, deployed_by=self.by)
             self.writes.append(WORKFLOWS.put(name, gone, expect=entry.revision))
             self._reconcile(name, (), gone=True)
+            self._arm(name, (), gone=True)
             self._say(name, "gone", before.version, before.file)
 
     # --- what is written ----------------------------------------------------------------------------------
@@ -313,6 +318,24 @@ class _Deploy:
                 self.writes.append(SCHEDULES.drop(name, expect=entry.revision))
             elif gone and entry.due_at is not None:
                 self.writes.append(SCHEDULES.put(name, entry.value, due_at=None, expect=entry.revision))
+
+    def _arm(self, workflow: str, wanted: tuple[Trigger, ...], *, gone: bool) -> None:
+        """Make the triggers' records those that the code says. What a person did to one is kept."""
+        names = {trigger_name(workflow, each.name): each for each in wanted}
+        known = {each.name: each for each in TRIGGERS.all(self.store, prefix=f"{workflow}#")}
+        for name, each in names.items():
+            entry = known.get(name)
+            before = None if entry is None else entry.value
+            after = triggering.arm(workflow, each, before)
+            due = triggering.due_at(after, self.at)
+            if entry is None or after != before or (entry.due_at is None and due is not None):
+                expect = 0 if entry is None else entry.revision
+                self.writes.append(TRIGGERS.put(name, after, due_at=due, expect=expect))
+        for name, entry in known.items():
+            if name not in names and not gone:
+                self.writes.append(TRIGGERS.drop(name, expect=entry.revision))
+            elif gone and entry.due_at is not None:
+                self.writes.append(TRIGGERS.put(name, entry.value, due_at=None, expect=entry.revision))
 
     def _write_project(self, files: dict[str, ProjectFile]) -> None:
         after = ProjectEntry(

@@ -77,7 +77,13 @@ class Gate:
             await passage.refuse(exc)
             return
         passage.admit(identity)
-        await self._app(scope, receive, passage.send)
+        try:
+            await self._app(scope, receive, passage.send)
+        except Exception:
+            if not passage.stalled:
+                raise
+        finally:
+            await passage.close()
 
     def _request_id(self, headers: dict[str, str]) -> str:
         given = headers.get("x-request-id", "")
@@ -101,14 +107,22 @@ class _Passage:
         self.identity: Identity | None = None
         self._send = send
         self._stalled_s = stalled_s
+        self.stalled = False
+        self._closing: list[Callable[[], Awaitable[None]]] = []
         self._began = perf_counter()
-        self._started = False
 
     def admit(self, identity: Identity) -> None:
         """Tell the application who asks."""
         self.identity = identity
         self.scope["user"] = identity
-        self.scope.setdefault("state", {}).update(identity=identity, request_id=self.request_id)
+        self.scope.setdefault("state", {}).update(
+            identity=identity, request_id=self.request_id, closing=self._closing
+        )
+
+    async def close(self) -> None:
+        """Do what the handler left to be done at the end."""
+        for each in self._closing:
+            await each()
 
     async def refuse(self, error: WeftError) -> None:
         """Answer with an error."""
@@ -129,6 +143,7 @@ class _Passage:
         try:
             await asyncio.wait_for(self._send(message), self._stalled_s)
         except TimeoutError:
+            self.stalled = True
             _log.info("request %s: the client reads nothing, so it is let go", self.request_id)
             raise
 

@@ -16,7 +16,7 @@ Rules:
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from time import monotonic
 
 import msgspec
@@ -174,7 +174,7 @@ class Live:
 
     # --- for clients --------------------------------------------------------------------------------------
 
-    async def stream(self, wanted: Wanted, after: int | None) -> AsyncIterator[bytes]:
+    async def stream(self, wanted: Wanted, after: int | None) -> AsyncGenerator[bytes, None]:
         """The messages for one client, as server-sent events.
 
         Args:

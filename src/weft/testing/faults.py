@@ -8,7 +8,7 @@ import msgspec
 
 from weft.core.changes import Change
 from weft.model.errors import CommitUnknown, StoreBusy, StoreFull
-from weft.store.protocol import Store
+from weft.store.protocol import Store, Write
 
 
 class Crash(BaseException):
@@ -27,6 +27,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
         duplicate: Of an executor's report coming again, or late.
         jump: Of the clock jumping, ahead or back.
         takeover: Of an engine hanging for so long that another one takes over its runs.
+        race: Of another engine writing records between one's reading and writing them.
     """
 
     busy: float = 0.0
@@ -40,6 +41,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     duplicate: float = 0.0
     jump: float = 0.0
     takeover: float = 0.0
+    race: float = 0.0
 
 
 STORMY = Faults(
@@ -54,6 +56,7 @@ STORMY = Faults(
     duplicate=0.05,
     jump=0.02,
     takeover=0.02,
+    race=0.2,
 )
 """Everything goes wrong now and then."""
 
@@ -68,14 +71,24 @@ class FaultyStore:
         rng: Decides; the same seed gives the same faults.
         faults: May be exchanged at any time.
         committed: Called with the changes of every commit that was made.
+        race: Called before records are written, to let another engine do so first.
     """
 
-    def __init__(self, inner: Store, rng: Random, faults: Faults, committed: CommitListener) -> None:
+    def __init__(
+        self,
+        inner: Store,
+        rng: Random,
+        faults: Faults,
+        committed: CommitListener,
+        race: Callable[[], None] = lambda: None,
+    ) -> None:
         self.inner = inner
         self.faults = faults
         self.commits = 0
         self._rng = rng
         self._committed = committed
+        self._race = race
+        self._racing = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
@@ -106,3 +119,30 @@ class FaultyStore:
         if roll - faults.unknown_made < faults.crash_after:
             raise Crash("after a commit")
         return refused
+
+    def write(self, writes: Sequence[Write], *, at: float) -> list[int]:
+        """See ``Store.write``.
+
+        Raises:
+            Crash: The process dies, before or after the records are written.
+            StoreBusy, StoreFull: As in ``Store.write``.
+        """
+        faults, roll = self.faults, self._rng.random()
+        for share, error in (
+            (faults.busy, StoreBusy("another process writes")),
+            (faults.full, StoreFull("the disk is full")),
+            (faults.crash_before, Crash("before records were written")),
+        ):
+            if roll < share:
+                raise error
+            roll -= share
+        if not self._racing and self._rng.random() < faults.race:
+            self._racing = True
+            try:
+                self._race()
+            finally:
+                self._racing = False
+        revisions = self.inner.write(writes, at=at)
+        if roll < faults.crash_after:
+            raise Crash("after records were written")
+        return revisions

@@ -23,15 +23,17 @@ import msgspec
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.blobs import MemoryBlobs
 from weft.core.changes import Change, RunAdded
-from weft.core.events import CancelTask, Mark, PoolChanged
+from weft.core.events import CancelTask, Mark
 from weft.core.history import History
 from weft.core.invariants import check_state
 from weft.core.state import Task
 from weft.engine.engine import Engine
+from weft.engine.sharing import POOLS as POOL_RECORDS
 from weft.engine.verify import verify
 from weft.model.attempts import Attempt, AttemptId, Report
 from weft.model.errors import InvariantViolation, StoreError, WeftError
 from weft.model.graph import Graph
+from weft.model.pools import Pool
 from weft.model.states import RUN_TERMINAL, TERMINAL, TaskState
 from weft.model.values import NONE
 from weft.model.waits import ApprovalWait, EventWait
@@ -39,6 +41,7 @@ from weft.runtime.host import RunRequest
 from weft.store.memory import MemoryStore
 from weft.store.protocol import Store
 from weft.testing.clock import FakeClock
+from weft.testing.crowding import Crowding
 from weft.testing.executor import FakeExecutor, Held
 from weft.testing.fates import Fates
 from weft.testing.faults import STORMY, Crash, Faults, FaultyStore
@@ -48,6 +51,12 @@ from weft.testing.workload import EVENTS, EXECUTORS, LANGUAGE, POOLS, Workload, 
 LEASE_S = 10.0
 STEPS = 120
 """Steps of the stormy part of a simulation."""
+
+CROWDED = 0.3
+"""Of worlds in which several engines want the same few slots all the time."""
+
+RUNS_MAX, RUNS_CROWDED_MAX = 5, 20
+"""Runs that are submitted in a world."""
 
 QUIET_ROUNDS_MAX = 60
 """Rounds of the calm part without a commit, after which what has not ended never will."""
@@ -84,6 +93,7 @@ class Simulation:
         steps: Steps of the stormy part.
         faults: What goes wrong in it.
         engine: Makes engines; a test puts a broken one here.
+        crowded: Whether several engines want the same few slots all the time; by default some seeds' do.
     """
 
     def __init__(
@@ -94,6 +104,7 @@ class Simulation:
         steps: int = STEPS,
         faults: Faults = STORMY,
         engine: Callable[..., Engine] = Engine,
+        crowded: bool | None = None,
     ) -> None:
         self.seed = seed
         self.rng = Random(seed)
@@ -101,14 +112,16 @@ class Simulation:
         self.faults = faults
         self.clock = FakeClock()
         self.inner = store
-        self.store = FaultyStore(store, self.rng, CALM, self._committed)
+        self.store = FaultyStore(store, self.rng, CALM, self._committed, self._race)
         self.artifacts = Artifacts(MemoryBlobs())
-        self.workload = Workload(self.rng)
+        self.crowded = self.rng.random() < CROWDED if crowded is None else crowded
+        self.workload = Workload(self.rng, crowded=self.crowded)
         self.graphs: dict[str, Graph] = {}
         self.history = History(self.graphs)
         self.fates = Fates(self.rng, self.clock, self.artifacts)
         self.processes: list[Process] = []
         self.cluster: dict[AttemptId, Held] = {}
+        self.crowding = Crowding(store, self.cluster)
         self.accepted: list[int] = []
         self.attempts: set[AttemptId] = set()
         self.reports: deque[Report] = deque(maxlen=30)
@@ -128,7 +141,8 @@ class Simulation:
             InvariantViolation: A promise was broken; the message ends with the story of the run.
         """
         try:
-            self._open()
+            for _ in range(self.rng.randint(2, 3) if self.crowded else 1):
+                self._open()
             self.store.faults = self.faults
             for _ in range(self.steps):
                 self._guarded(self._step)
@@ -217,6 +231,7 @@ class Simulation:
         """The process dies: nothing of it is left but what is in the store and on the cluster."""
         self.crashes += 1
         process.engine.halted = process.engine.halted or WeftError("it died")
+        self.crowding.died(process)
         process.die()
         if process in self.processes:
             self.processes.remove(process)
@@ -240,6 +255,8 @@ class Simulation:
             what = "I2: an attempt was carried out twice"
         elif row is None or row.attempt < number:
             what = f"I7: attempt {number} of {attempt.key} was given to an executor before it was durable"
+        elif row.attempt == number:
+            what = self.crowding.begin(attempt, self.acting, self.processes, row.changed_at)
         if what:
             # An engine would take an error of Weft's for the executor's.
             self.violation = InvariantViolation(what, run=run, idx=idx, invariant=what[:2])
@@ -253,11 +270,12 @@ class Simulation:
         for process in self.processes:
             process.hangs = process.hangs and rng.random() < 0.9
             if not process.hangs:
-                self.acting = process
-                process.engine.duties.beat()
+                self._duties(process)
         process = self.acting = rng.choice(self.processes)
         if rng.random() < self.faults.jump:
-            self.clock.advance(rng.choice((-3600.0, -5.0, 3600.0, 90.0)))
+            jump = rng.choice((-3600.0, -5.0, 3600.0, 90.0))
+            self.clock.advance(jump)
+            self.crowding.set_back(max(-jump, 0.0))
         if rng.random() < self.faults.crash_idle:
             self._kill(process)
             return
@@ -267,7 +285,7 @@ class Simulation:
         share = rng.random()
         if share < 0.10:
             self._submit(process)
-        elif share < 0.60:
+        elif share < (0.40 if self.crowded else 0.60):
             process.work()
         elif share < 0.75:
             self.clock.advance(rng.choice((0.0, 0.1, 1.0, 5.0)))
@@ -280,6 +298,24 @@ class Simulation:
         self._turn(process)
         process.poll()
 
+    def _duties(self, process: Process) -> None:
+        """What an engine's own thread does when it wakes."""
+        self.acting = process
+        process.engine.duties.beat()
+        process.engine.sharing.look()
+
+    def _race(self) -> None:
+        """Another engine writes records at this very moment."""
+        racing, others = self.acting, [each for each in self.processes if each is not self.acting]
+        other = self.rng.choice(others) if others else racing
+        if other is not racing and not other.hangs:
+            try:
+                other.engine.sharing.hurry()
+                self._duties(other)
+            except Crash:
+                self._kill(other)
+            self.acting = racing
+
     def _turn(self, process: Process) -> bool:
         """Let an engine deal with what it has; whether there was anything."""
         engine, turned = process.engine, False
@@ -290,7 +326,7 @@ class Simulation:
         return turned
 
     def _submit(self, process: Process) -> None:
-        if len(self.accepted) >= 5:
+        if len(self.accepted) >= (RUNS_CROWDED_MAX if self.crowded else RUNS_MAX):
             return
         graph = self.rng.choice(self.workload.graphs)
         request = RunRequest(graph, {"n": self.artifacts.dumps(7)}, inline=self.rng.random() < 0.3)
@@ -309,8 +345,7 @@ class Simulation:
         for each in self.processes:
             if each is not process:
                 each.hangs = False
-                self.acting = each
-                each.engine.duties.beat()
+                self._duties(each)
                 each.claim()
 
     def _meddle(self, process: Process) -> None:
@@ -338,11 +373,18 @@ class Simulation:
             state = rng.choice((TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED))
             engine.post(Mark(run, task.idx, state))
         elif share < 0.88:
-            engine.post(PoolChanged(rng.choice(tuple(POOLS)), rng.choice((0, 1, 3))))
+            self._resize(rng.choice(tuple(POOLS)), rng.choice((0, 1, 3, 5)))
         elif share < 0.94:
             rng.choice(list(process.executors.values())).limit = rng.choice((0, 1, 3, 16))
         else:
             self._answer(process)
+
+    def _resize(self, name: str, slots: int) -> None:
+        """Somebody says how many slots a pool has; its usual number is left to the settings."""
+        if slots != POOLS[name]:
+            POOL_RECORDS.save(self.inner, name, Pool(slots=slots), at=self.clock.now())
+        elif POOL_RECORDS.get(self.inner, name) is not None:
+            POOL_RECORDS.delete(self.inner, [name], at=self.clock.now())
 
     def _answer(self, process: Process) -> bool:
         """Answer one thing that waits for a person or an event; whether there was one."""
@@ -388,14 +430,12 @@ class Simulation:
         self.clock.advance(LEASE_S / 3)
         for process in list(self.processes):
             engine = process.engine
-            self.acting = process
-            engine.duties.beat()
+            self._duties(process)
             self._recover(process)
             for executor in process.executors.values():
                 executor.limit = max(executor.limit, 2)
             for pool, slots in POOLS.items():
-                if engine.state.pools.get(pool) != slots:
-                    engine.post(PoolChanged(pool, slots))
+                self._resize(pool, slots)
             for run in list(engine.state.runs):
                 engine.resume(run)
             moved = process.work_all() or moved
@@ -468,6 +508,7 @@ def simulate(
     steps: int = STEPS,
     faults: Faults = STORMY,
     engine: Callable[..., Engine] = Engine,
+    crowded: bool | None = None,
 ) -> Simulated:
     """Run one seed on a new store. See the module's docstring.
 
@@ -476,7 +517,8 @@ def simulate(
     """
     store = store_factory()
     try:
-        return Simulation(seed, store, steps=steps, faults=faults, engine=engine).go()
+        world = Simulation(seed, store, steps=steps, faults=faults, engine=engine, crowded=crowded)
+        return world.go()
     finally:
         store.close()
 

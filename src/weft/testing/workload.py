@@ -46,6 +46,7 @@ RETURNS: dict[str, Any] = {
 }
 
 POOLS = {"narrow": 1, "wide": 3}
+KEYS = (Concurrency("a", 1), Concurrency("b", 2))
 EVENTS = ("green", "blue")
 EXECUTORS = ("thread", "pool", "cluster")
 
@@ -77,9 +78,10 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
 class Workload:
     """Graphs to run, and the scripts of the flows in them, by name."""
 
-    def __init__(self, rng: Random, graphs: int = 3) -> None:
+    def __init__(self, rng: Random, graphs: int = 3, *, crowded: bool = False) -> None:
         self.scripts: dict[str, tuple[Op, ...]] = {}
         self._rng = rng
+        self._limited = 4.0 if crowded else 1.0
         self._names = 0
         self.graphs = [self._flow_graph() if self._chance(0.4) else self._dag() for _ in range(graphs)]
 
@@ -179,8 +181,6 @@ class Workload:
             inputs["e"] = Expr(LANGUAGE, "same", {"n": Param("n")})
         if isinstance(call, GroupCall):
             inputs["n"] = Expr(LANGUAGE, "less", {"n": Param("n")})
-        # A flow with slots of its own can keep them from what it calls; that is its author's to avoid.
-        limited = not getattr(call, "flow", False)
         node = Node(
             key=key,
             call=call,
@@ -193,9 +193,9 @@ class Workload:
             retry=self._retry(0.3, forever=isinstance(call, PythonCall) and not call.flow),
             hooks=self._hooks(0.08),
             fails_group=rng.choice((None, None, None, True, False)),
-            pools={rng.choice(tuple(POOLS)): rng.choice((1, 1, 2))} if limited and self._chance(0.15) else {},
-            concurrency=(Concurrency(rng.choice("ab"), 1),) if limited and self._chance(0.1) else (),
-            rate_limits=(RateLimit("r", 2, 5.0),) if limited and self._chance(0.08) else (),
+            pools=self._pools(0.15),
+            concurrency=(rng.choice(KEYS),) if self._chance(0.12 * self._limited) else (),
+            rate_limits=(RateLimit("r", 2, 5.0),) if self._chance(0.08 * self._limited) else (),
         )
         if isinstance(call, PythonCall) and not call.flow:
             node = self._of_python(node)
@@ -327,6 +327,13 @@ class Workload:
             lost_limit=rng.choice((0, 3, 3)),
         )
 
+    def _pools(self, share: float) -> dict[str, int]:
+        rng = self._rng
+        if not self._chance(share * self._limited):
+            return {}
+        names = rng.sample(tuple(POOLS), rng.choice((1, 1, 1, 2)))
+        return {name: rng.choice((1, 1, 2)) for name in names}
+
     def _timeout(self) -> Timeout | None:
         if not self._chance(0.12):
             return None
@@ -393,7 +400,8 @@ class Workload:
             hooks=self._hooks(0.06),
             timeout=self._timeout() if attempted else None,
             cache=Cache(ttl_s=60.0) if attempted and self._chance(0.08) else None,
-            pools={"narrow": 1} if attempted and self._chance(0.1) else {},
+            pools=self._pools(0.1) if isinstance(call, PythonCall) else {},
+            concurrency=(rng.choice(KEYS),) if isinstance(call, PythonCall) and self._chance(0.08) else (),
             placement=Placement(executor=rng.choice(("", *EXECUTORS))),
         )
         reads = tuple(rng.sample(calls, min(len(calls), rng.choice((0, 0, 1, 1, 2)))))

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from weft.core.changes import Cause, Change, NodeAdded, RunAdded, RunChanged, TaskAdded, TaskChanged
+from weft.core.triggering import due_at
 from weft.engine.follower import Follower
-from weft.engine.triggers import ASSETS, HAPPENINGS, LAUNCHES, TRIGGERS, Reactions, Triggers, due_at, happen
+from weft.engine.triggers import ASSETS, HAPPENINGS, LAUNCHES, Reactions, Triggers, happen
 from weft.model.calls import GroupCall, PythonCall
 from weft.model.errors import ParameterError, StoreBusy
 from weft.model.graph import MAIN, Declared, Graph, Group, MapSpec, Node
@@ -28,6 +29,7 @@ from weft.model.triggers import (
     Source,
     Trigger,
 )
+from weft.projects.records import TRIGGERS
 from weft.runtime.host import RunRequest
 from weft.store.memory import MemoryStore
 from weft.testing.clock import FakeClock

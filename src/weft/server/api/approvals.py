@@ -80,7 +80,7 @@ def list_approvals(
     until = context.now + _SEARCH_S
     items: list[ApprovalView] = []
     while True:
-        runs = context.store.runs(f"{OPEN} {where}", limit=_RUNS, before=before)
+        runs = context.store.runs(f"{where} {OPEN}", limit=_RUNS, before=before)
         for row in runs:
             for task in context.store.tasks(row.run, "state:waiting", limit=1000):
                 if isinstance(task.wait, ApprovalWait):

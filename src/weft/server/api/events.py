@@ -54,7 +54,7 @@ async def follow_events(
     live = context.services.live
     live.check_room()
     wanted = Wanted(run=uid, workflow=workflow, kinds=wanted_kinds, whole=whole)
-    return Stream(live.stream(wanted, after), media_type=EVENT_STREAM)
+    return context.stream(live.stream(wanted, after), EVENT_STREAM)
 
 
 ROUTES = [follow_events]

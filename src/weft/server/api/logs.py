@@ -1,7 +1,7 @@
 """What attempts printed and logged: by bytes, by lines, by search, and as it comes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 import msgspec
@@ -140,12 +140,12 @@ async def follow_log(
     if last_event_id is not None and last_event_id.isdecimal():
         start = min(int(last_event_id), SEQ_MAX)
     context.services.live.check_room()
-    return Stream(_follow(context, row, idx, attempt, start), media_type=EVENT_STREAM)
+    return context.stream(_follow(context, row, idx, attempt, start), EVENT_STREAM)
 
 
 async def _follow(
     context: Context, row: RunRow, idx: int, attempt: int | None, start: int
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     silent_s = 0.0
     yield b"retry: 1000\n\n"
     while not context.services.live.closed:

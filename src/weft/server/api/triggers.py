@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import msgspec
 from litestar.params import JSONBody
 
-from weft.engine.triggers import ASSETS, HAPPENINGS, TRIGGERS, Triggers, happen
+from weft.engine.triggers import ASSETS, HAPPENINGS, Triggers, happen
 from weft.model.errors import RequestTooLarge
 from weft.model.tokens import Role
 from weft.model.triggers import Armed, AssetEntry, Happening, Source
+from weft.projects.records import TRIGGERS
 from weft.server.context import Context, Given
 from weft.server.paging import Page, page_of, read_token
 from weft.server.parameters import IdempotencyKey, Limit, Name, PageToken, Prefix
