@@ -75,6 +75,7 @@ class Engine:
         lease_s: How long after its last heartbeat another engine may take over.
         busy_patience_s: How long the store may be away before the engine gives up.
         queues: Queues whose runs it takes over by itself, once it is started; by default none.
+        fetch: Called with the project of each run that is taken over, before anything of it starts here.
 
     Attributes:
         commit_s: How long the latest commit took; listeners are told of its changes next.
@@ -99,6 +100,7 @@ class Engine:
         lease_s: float = 10.0,
         busy_patience_s: float = BUSY_PATIENCE_S,
         queues: Sequence[str] = (),
+        fetch: Callable[[str], object] | None = None,
     ) -> None:
         self.store = store
         self.artifacts = artifacts
@@ -118,6 +120,7 @@ class Engine:
         self._lease_s = lease_s
         self._inbox: deque[Event] = deque()
         self._busy_patience_s = busy_patience_s
+        self._fetch = fetch
         self._intake = Intake(store, self.clock, entropy, writing=self.turning)
         self._turner = 0
         self._wake = threading.Event()
@@ -308,6 +311,8 @@ class Engine:
         failed: WeftError | None = None
         for run, epoch in claimed.items():
             try:
+                if self._fetch is not None:
+                    self._fetch(self.store.run_by_id(run).project)
                 event = restored(
                     self.store,
                     self.artifacts,

@@ -41,6 +41,7 @@ from weft.observability.metrics import Metrics
 from weft.observability.readiness import Readiness
 from weft.observability.service_logs import configure_logs
 from weft.observability.tracing import open_tracing
+from weft.projects.unpack import restore
 from weft.projects.workflows import Workflows
 from weft.service.operations import LogTails, RunOperations, Unsealed
 from weft.service.retention import Retention
@@ -142,6 +143,7 @@ class Service:
             # It waits for its store as long as it takes: there is nobody else to do its work.
             busy_patience_s=math.inf,
             queues=settings.queues or (QUEUE,),
+            fetch=lambda project: restore(project, self.artifacts.blobs),
         )
         watch_engine(self.metrics, made)
         check_engine(self.readiness, made)
