@@ -65,6 +65,10 @@ if TYPE_CHECKING:
     from weft.model.schedules import Schedule as Schedule
     from weft.runtime.context import Context as Context
     from weft.runtime.context import current as current
+    from weft.runtime.resources import Connection as Connection
+    from weft.runtime.resources import connection as connection
+    from weft.runtime.resources import secret as secret
+    from weft.runtime.resources import variable as variable
     from weft.runtime.signals import Fail as Fail
     from weft.runtime.signals import Skip as Skip
 
@@ -116,6 +120,7 @@ _PLACES = {
     "weft.model.policies": ("Cache", "Concurrency", "Resources"),
     "weft.model.schedules": ("Cron", "Every", "Once", "RRule", "Schedule"),
     "weft.runtime.context": ("Context", "current"),
+    "weft.runtime.resources": ("Connection", "connection", "secret", "variable"),
     "weft.runtime.signals": ("Fail", "Skip"),
 }
 _WHERE = {name: module for module, names in _PLACES.items() for name in names}

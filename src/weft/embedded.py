@@ -13,8 +13,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.blobs import FileBlobs
@@ -34,9 +35,13 @@ from weft.observability.progress import Progress, progress
 from weft.runtime.flow_bodies import FlowBodies
 from weft.runtime.flows import Interrupted
 from weft.runtime.host import Pending, RunRequest, wait_async
+from weft.runtime.resources import set_source
 from weft.settings import Settings, load_settings
 from weft.store.open import make_home, open_store
 from weft.store.protocol import Store
+
+if TYPE_CHECKING:
+    from weft.engine.resources import ResourceServer, StoredResources
 
 PROGRESS_SEED = 10_000
 """Task runs of a resumed run that its display is told of; more would keep the run waiting."""
@@ -72,7 +77,9 @@ class LocalHost:
             interrupt_flow=self._flows.stop,
         )
         workers = settings.workers or os.cpu_count() or 1
-        process = LazyExecutor("process", lambda: process_executor(settings), capacity=workers)
+        self._resource_server: ResourceServer | None = None
+        set_source(lambda: self._resources)
+        process = LazyExecutor("process", self._process_executor, capacity=workers)
         executors: dict[str, Executor] = {"thread": self.thread, "process": process}
         pid = os.getpid()
         self.engine = Engine(
@@ -94,6 +101,22 @@ class LocalHost:
         self._progress_made = False
         self.thread.capture.install()
         self.engine.start()
+
+    @cached_property
+    def _resources(self) -> "StoredResources":
+        """Variables, secrets and connections; cryptography and all that loads for the first question."""
+        from weft.engine.resources import StoredResources  # noqa: PLC0415 - see above
+        from weft.store.vault import open_vault  # noqa: PLC0415 - see above
+
+        home, key = self.settings.home_path, self.settings.secret_key
+        return StoredResources(self.store, lambda: open_vault(home, key))
+
+    def _process_executor(self) -> Executor:
+        from weft.engine.resources import ResourceServer  # noqa: PLC0415 - for worker processes only
+
+        self._resource_server = ResourceServer(self._resources)
+        self._resource_server.start()
+        return process_executor(self.settings, resources=self._resource_server.path)
 
     # --- what a flow asks (runtime.host.Host) -------------------------------------------------------------
 
@@ -221,6 +244,8 @@ class LocalHost:
             return
         self._closed = True
         self.engine.close(grace_s=2.0)
+        if self._resource_server is not None:
+            self._resource_server.close()
         self.thread.capture.uninstall()
         if self.settings.keep_days > 0 and self.engine.halted is None:
             self._prune()
@@ -366,7 +391,7 @@ def _paused(pending: Pending) -> RunPaused:
     )
 
 
-def process_executor(settings: Settings) -> Executor:
+def process_executor(settings: Settings, *, resources: str = "") -> Executor:
     """The process executor; a script of threads alone never loads it."""
     from weft.executors.process import ProcessExecutor  # noqa: PLC0415 - see above
 
@@ -375,6 +400,7 @@ def process_executor(settings: Settings) -> Executor:
         settings.home_path / "artifacts",
         workers=settings.workers or None,
         main_file=_user_script(),
+        resources=resources,
     )
 
 

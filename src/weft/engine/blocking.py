@@ -2,8 +2,8 @@
 
 The run's rows are restored into a scratch ``State``, which tells what is ready and what is unmet: the code
 that decides in the engine decides here too, but nothing is committed and nothing starts. Limits that are full
-are traced to the attempts that hold them, in this run and in others. How much room an executor has, only its
-engine knows.
+are traced to the attempts that hold them, in this run and in others, and to the engines that have shares of
+them. How much room an executor has, only its engine knows.
 """
 
 from collections.abc import Iterator
@@ -15,10 +15,11 @@ from weft.core.dispatch import limits_of, note_maxima
 from weft.core.events import Restored
 from weft.core.nodes import NodesByRow
 from weft.core.restore import Restoration
-from weft.core.state import Flow, Map, Run, Scope, State, Task
+from weft.core.state import LOCAL, Flow, Map, Run, Scope, State, Task
 from weft.core.step import settle
 from weft.core.story import duration, for_what, moment, of_error
 from weft.core.turn import Turn, executor_of, holds_others
+from weft.engine.sharing import LIMITS, POOLS
 from weft.model.calls import GroupCall
 from weft.model.errors import NotFound
 from weft.model.graph import Node, Role
@@ -45,7 +46,8 @@ class Blocker(msgspec.Struct, frozen=True, omit_defaults=True):
             ``retry``, ``runs``, ``paused`` or ``engine``.
         text: As a sentence without a full stop.
         name: The limit, event or executor that it is about.
-        tasks: Keys of the task runs that it is about: upstream, or who holds the slots.
+        tasks: Keys of the task runs that it is about: upstream, or who holds the slots; of slots that no
+            task run uses, the names of the engines that have them.
         until: When it is over by itself, Unix seconds.
     """
 
@@ -63,7 +65,7 @@ class Blocking:
         reader: The store.
         run: The run.
         now: The time, Unix seconds.
-        pools: Slots by pool, as the engine has them.
+        pools: Slots by pool, as the engine's settings have them.
     """
 
     def __init__(self, reader: Reader, run: RunRow, now: float, pools: dict[str, int] | None) -> None:
@@ -74,7 +76,9 @@ class Blocking:
         self.added = reader.nodes(run.run)
         self._rows: dict[int, TaskRow | None] = {}
         self.nodes = NodesByRow(self.graph, self.added, self.row)
-        self.state = State(pools=pools)
+        sizes = {entry.name: entry.value.slots for entry in POOLS.all(reader)}
+        self.state = State(pools={**(pools or {}), **sizes})
+        self._names: dict[int, str] = {}
         self._restored: Run | None = None
 
     # --- reading ------------------------------------------------------------------------------------------
@@ -251,13 +255,17 @@ class Blocking:
             return [Blocker("executor", "is ready and is about to begin")]
         for key, slots in limits_of(task):
             holders = list(self._holders(key))
-            used = sum(each for _, each in holders)
+            used = sum(each for _, each, _ in holders)
             room = self.state.slots(key)
-            if used + min(slots, max(room, 1)) > room:
-                who = tuple(name for name, _ in holders)
-                text = f"is ready, and {_limit_name(key)} is full ({used} of {room}): "
-                text += "held by " + ", ".join(f"`{name}`" for name in who[:SHOWN])
+            wanted = min(slots, max(room, 1))
+            if used + wanted > room:
+                who = tuple(name for name, _, _ in holders)
+                text = f"is ready, and {_limit_name(key)} is full ({used} of {room})"
+                told = [f"`{name}`{self._elsewhere(owner)}" for name, _, owner in holders[:SHOWN]]
+                text += ": held by " + ", ".join(told) if told else ""
                 found.append(Blocker("limit", text, key, who[:SHOWN]))
+            elif (elsewhere := self._shared_out(key, wanted, room)) is not None:
+                found.append(elsewhere)
         found += [each for each in map(self._rate, task.node.rate_limits) if each is not None]
         if not found:
             executor = executor_of(task)
@@ -265,10 +273,10 @@ class Blocking:
             found.append(Blocker("executor", text, executor))
         return found
 
-    def _holders(self, key: str) -> Iterator[tuple[str, int]]:
-        """Who holds slots of a limit: task runs of this run by key, of others by run and key."""
+    def _holders(self, key: str) -> Iterator[tuple[str, int, int]]:
+        """Who holds slots of a limit: task runs of this run by key, of others by run and key; with the engine."""
         for task in self.scratch().tasks.values():
-            yield from ((task.key, slots) for held, slots in task.held if held == key)
+            yield from ((task.key, slots, self.run.owner) for held, slots in task.held if held == key)
         if key.startswith(("run:", "scope:")):
             return
         for other, row, node in self._others():
@@ -276,7 +284,32 @@ class Blocking:
             if key.startswith("key:") and any(each.key == key[4:] for each in node.concurrency):
                 slots = 1
             if slots:
-                yield f"{other.uid} {row.key}", min(slots, max(self.state.slots(key), 1))
+                yield f"{other.uid} {row.key}", min(slots, max(self.state.slots(key), 1)), other.owner
+
+    def _elsewhere(self, owner: int) -> str:
+        return f" at the engine {self._name(owner)!r}" if owner != self.run.owner else ""
+
+    def _name(self, engine: int) -> str:
+        if not self._names:
+            self._names = {each.engine: each.name for each in self.reader.engines()}
+        return self._names.get(engine) or str(engine)
+
+    def _shared_out(self, key: str, wanted: int, room: int) -> Blocker | None:
+        """Slots that nobody uses, or none that is seen to, but that other engines have for theirs."""
+        found = None if key.startswith(LOCAL) else LIMITS.get(self.reader, key)
+        if found is None:
+            return None
+        stakes = {each: stake for each, stake in found.value.stakes.items() if each != self.run.owner}
+        shares = {each: stake for each, stake in stakes.items() if stake.share > 0}
+        if sum(stake.share for stake in shares.values()) + wanted <= room:
+            return None
+        names = tuple(self._name(each) for each in shares)
+        told = [
+            f"{self._name(each)!r} has {stake.share}{' and is gone' if stake.until else ''}"
+            for each, stake in shares.items()
+        ]
+        text = f"is ready, and other engines have {_limit_name(key)}, of {room} slots: {', '.join(told)}"
+        return Blocker("limit", text, key, names)
 
     def _others(self) -> Iterator[tuple[RunRow, TaskRow, Node]]:
         """The attempts under way of other open runs."""
@@ -301,7 +334,7 @@ class Blocking:
             if row.started_at is not None and row.started_at > since and _names_rate(node, row, rate.key):
                 starts.append(row.started_at)
         if len(starts) < rate.count:
-            return None
+            return self._shared_out(f"rate:{rate.key}", 1, rate.count)
         until = min(starts) + rate.per_s
         allowed = f"{rate.count} starts in {duration(rate.per_s)}"
         text = f"is ready, and the rate limit {rate.key!r} allows {allowed}: it goes on at {moment(until)}"
@@ -345,6 +378,8 @@ def _limit_name(key: str) -> str:
         return f"the pool {name!r}"
     if kind == "key":
         return f"the concurrency key {name!r}"
+    if kind == "rate":
+        return f"the rate limit {name!r}"
     return "the run's max_active" if kind == "run" else "its group's max_active"
 
 

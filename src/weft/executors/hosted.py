@@ -85,6 +85,7 @@ class HostedExecutor:
         threads: Most threads for plain tasks in one host; by default the host chooses.
         suspend_after_s: How long a flow's wait may hold its thread; ``None``: for ever.
         idle_s: How long a host with nothing to do is kept.
+        resources: Path of the socket at which code asks for variables and secrets; "" for none.
         timeout_grace_s: How long an attempt past its timeout may take to stop before it is given up.
     """
 
@@ -102,6 +103,7 @@ class HostedExecutor:
         threads: int | None = None,
         suspend_after_s: float | None = 30.0,
         idle_s: float = IDLE_S,
+        resources: str = "",
         timeout_grace_s: float = 5.0,
     ) -> None:
         self._home = home
@@ -112,6 +114,7 @@ class HostedExecutor:
         self._threads = threads
         self._suspend_after_s = suspend_after_s
         self._idle_s = idle_s
+        self._resources = resources
         self._timeout_grace_s = timeout_grace_s
         self._lock = threading.Lock()
         self._seats: dict[_Key, _Seat] = {}
@@ -445,6 +448,7 @@ class HostedExecutor:
             threads=self._threads,
             suspend_after_s=self._suspend_after_s,
             grace_s=self._timeout_grace_s,
+            resources=self._resources,
         )
         try:
             host = HostProcess(setup, Counter(self._desk(), self._ring), key)

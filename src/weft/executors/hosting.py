@@ -22,6 +22,7 @@ from weft.artifacts.blobs import FileBlobs
 from weft.executors.thread import ThreadExecutor
 from weft.model.attempts import Attempt, Ended, Report, Started
 from weft.model.errors import RunPaused
+from weft.runtime import resources
 from weft.runtime.flow_bodies import FlowBodies
 from weft.runtime.host import set_opener
 from weft.runtime.lifeline import die_with
@@ -70,6 +71,9 @@ class Hosting:
         sys.path[:] = setup.path
         if setup.project:
             put_first(setup.project)
+        if setup.resources:
+            source = resources.SocketSource(setup.resources)
+            resources.set_source(lambda: source)
         artifacts = Artifacts(FileBlobs(Path(setup.artifacts)))
         self.host = RemoteHost(self._send, artifacts, setup.executor, setup.project)
         set_opener(lambda: self.host, keep=True)

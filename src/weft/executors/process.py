@@ -84,6 +84,7 @@ class ProcessExecutor:
         project: str = "",
         main_file: str | None = None,
         recycle_after: int | None = None,
+        resources: str = "",
         timeout_grace_s: float = 2.0,
     ) -> None:
         self.workers = workers or os.cpu_count() or 1
@@ -92,6 +93,7 @@ class ProcessExecutor:
         self._project = project
         self._main_file = main_file
         self._recycle_after = recycle_after
+        self._resources = resources
         self._timeout_grace_s = timeout_grace_s
         self._lock = threading.Lock()
         self._held: dict[AttemptId, Held] = {}
@@ -424,6 +426,7 @@ class ProcessExecutor:
             project=project,
             main_file=self._main_file,
             path=tuple(each or os.getcwd() for each in sys.path),
+            resources=self._resources,
         )
         try:
             interpreter = Interpreter(setup)

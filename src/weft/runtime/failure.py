@@ -9,6 +9,7 @@ import traceback
 from types import TracebackType
 
 from weft.model.errors import ErrorInfo, TaskFailed, WeftError
+from weft.runtime import masking
 
 MESSAGE_MAX = 4096
 TRACEBACK_MAX = 16384
@@ -35,9 +36,9 @@ def describe(exc: BaseException, *, code: str = "", exit_code: int | None = None
             traceback.clear_frames(exc.__traceback__)
         return ErrorInfo(
             type=qualified(kind),
-            message=cut(_message(exc), MESSAGE_MAX),
+            message=cut(masking.mask_text(_message(exc)), MESSAGE_MAX),
             code=code,
-            traceback=cut(_format(exc), TRACEBACK_MAX),
+            traceback=cut(masking.mask_text(_format(exc)), TRACEBACK_MAX),
             mro=tuple(qualified(each) for each in kind.__mro__ if each is not object),
             exit_code=exit_code,
             pickled=pickle_exception(exc),
@@ -52,7 +53,7 @@ def named(error: type[TaskFailed], message: str, exc: BaseException | None = Non
     text = ""
     if exc is not None:
         user_frames(exc)
-        text = cut(_format(exc), TRACEBACK_MAX)
+        text = cut(masking.mask_text(_format(exc)), TRACEBACK_MAX)
     return ErrorInfo(error.__name__, message, error.code, text)
 
 
@@ -85,7 +86,9 @@ def pickle_exception(exc: BaseException) -> bytes | None:
 
     try:
         data: bytes = cloudpickle.dumps(exc)
-        if len(data) <= PICKLE_MAX and type(cloudpickle.loads(data)) is type(exc):
+        if len(data) > PICKLE_MAX or (masking.hidden and masking.mask(data) != data):
+            return None
+        if type(cloudpickle.loads(data)) is type(exc):
             return data
     except Exception:  # Classes of the user's may raise anything here; then the description has to do.
         pass

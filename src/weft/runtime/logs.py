@@ -31,6 +31,7 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 
 from weft.model.attempts import Attempt
+from weft.runtime import masking
 
 PARTIAL_MAX = 8192
 """Characters of an unfinished line that are held back before they are written."""
@@ -213,6 +214,8 @@ class _Sink(msgspec.Struct):
         return self.size
 
     def _put(self, data: bytes) -> None:
+        if masking.hidden:
+            data = masking.mask(data)
         file = self.file
         if file is None:
             spec = self.attempt
@@ -358,6 +361,8 @@ class FdCapture:
         _flush_streams()
         if os.fstat(self._fd).st_size == 0:
             return 0
+        if masking.hidden:
+            _rewrite(self.live)
         final = log_path(self.home, attempt.run, attempt.id[1], attempt.id[2])
         size = _move(self.live, final)
         self._turn()
@@ -463,6 +468,15 @@ def _open(path: Path) -> int:
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, flags, 0o644)
+
+
+def _rewrite(live: Path) -> None:
+    """Take what is hidden out of a log. Until then it is in the live file, which is of this user alone."""
+    fresh = live.with_suffix(".masked")
+    with open(live, "rb") as source, open(fresh, "wb") as target:
+        for line in source:
+            target.write(masking.mask(line))
+    os.replace(fresh, live)
 
 
 def _write_all(fd: int, data: bytes) -> None:

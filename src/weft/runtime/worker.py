@@ -38,6 +38,7 @@ from weft.artifacts.blobs import FileBlobs
 from weft.model.attempts import Attempt, Ended, Shown
 from weft.model.errors import TaskCancelled, TaskTimeout
 from weft.model.states import TaskState
+from weft.runtime import resources
 from weft.runtime.failure import named
 from weft.runtime.lifeline import die_with
 from weft.runtime.load import put_first, script
@@ -114,6 +115,9 @@ class Worker:
         sys.path[:] = setup.path
         if setup.project:
             put_first(setup.project)
+        if setup.resources:
+            source = resources.SocketSource(setup.resources)
+            resources.set_source(lambda: source)
         if setup.main_file is not None:
             _stand_in_for_main(setup.main_file)
         capture = FdCapture(home, setup.worker)

@@ -1,4 +1,8 @@
-"""Forgetting what is old: runs and their logs, happenings, and what else records remember of the past."""
+"""Forgetting what is old: runs and their logs, happenings, and what else records remember of the past.
+
+Once a day also the results and unpacked projects that nothing refers to any more (``collection.py``), where
+nothing is pruned too: people delete runs by hand.
+"""
 
 import logging
 import shutil
@@ -8,6 +12,7 @@ from pathlib import Path
 from weft.engine.clock import Clock
 from weft.engine.triggers import HAPPENINGS
 from weft.model.errors import WeftError
+from weft.service.collection import collect_if_due
 from weft.store.protocol import Store
 
 EVERY_S = 60.0
@@ -27,7 +32,7 @@ class Retention:
     Args:
         store: Where it is.
         home: Weft's folder, with the logs.
-        keep_days: Days; 0 keeps everything.
+        keep_days: Days; 0 keeps every run.
         clock: The time.
     """
 
@@ -41,9 +46,8 @@ class Retention:
 
     def start(self) -> None:
         """Look now and then, in a thread, until ``close``."""
-        if self._keep_s > 0:
-            self._thread = threading.Thread(target=self._run, name="weft-retention", daemon=True)
-            self._thread.start()
+        self._thread = threading.Thread(target=self._run, name="weft-retention", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """Stop after the look that is under way."""
@@ -53,6 +57,8 @@ class Retention:
 
     def step(self) -> int:
         """Forget a batch. Returns how many runs were forgotten."""
+        if self._keep_s <= 0:
+            return 0
         before = self._clock.now() - self._keep_s
         pruned = self._store.prune(ended_before=before, limit=RUNS_MAX)
         for uid in pruned:
@@ -68,5 +74,6 @@ class Retention:
             try:
                 while self.step() == RUNS_MAX and not self._closed.is_set():
                     pass
+                collect_if_due(self._store, self._home, now=self._clock.now())
             except WeftError as exc:
-                _log.warning("old runs cannot be forgotten now, which is tried again: %s", exc)
+                _log.warning("what is old cannot be forgotten now, which is tried again: %s", exc)

@@ -29,6 +29,7 @@ from weft.engine.engine import Engine
 from weft.engine.follower import Follower
 from weft.engine.gauges import check_engine, check_store, watch_engine, watch_store
 from weft.engine.recovery import process_start
+from weft.engine.resources import ResourceServer, StoredResources
 from weft.engine.scheduler import Scheduler
 from weft.engine.triggers import Reactions, Triggers
 from weft.executors.hosted import HostedExecutor
@@ -119,14 +120,20 @@ class Service:
         # Before any worker is made: they read from the environment whether attempts are traced.
         tracing = open_tracing(settings, self.store)
         folder = self.home / "artifacts"
+        resources = ResourceServer(StoredResources(self.store, lambda: self.vault))
+        resources.start()
+        self._closing.append(resources.close)
         hosted = HostedExecutor(
             self.home,
             folder,
             lambda: made,
             threads=settings.threads or None,
             suspend_after_s=settings.suspend_after_s,
+            resources=resources.path,
         )
-        process = ProcessExecutor(self.home, folder, workers=settings.workers or None)
+        process = ProcessExecutor(
+            self.home, folder, workers=settings.workers or None, resources=resources.path
+        )
         pid = os.getpid()
         made = Engine(
             self.store,

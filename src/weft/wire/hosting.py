@@ -39,6 +39,7 @@ class HostSetup(msgspec.Struct, frozen=True, kw_only=True):
         threads: Most threads for plain tasks; ``None`` chooses by the machine.
         suspend_after_s: How long a flow's wait may hold its thread; ``None``: for ever.
         grace_s: How long an attempt past its timeout may take to stop.
+        resources: Path of the socket that answers for variables and secrets; "" if none does.
     """
 
     worker: str
@@ -50,6 +51,7 @@ class HostSetup(msgspec.Struct, frozen=True, kw_only=True):
     threads: int | None
     suspend_after_s: float | None
     grace_s: float
+    resources: str = ""
 
 
 class Carry(msgspec.Struct, frozen=True, array_like=True, tag=10):

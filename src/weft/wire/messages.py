@@ -25,6 +25,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
         project: Folder of the user's code, for attempts that name none.
         main_file: The script that the engine's process runs as ``__main__``, if any.
         path: The executor's ``sys.path``, so that what it can import the worker can.
+        resources: Path of the socket that answers for variables and secrets; "" if none does.
     """
 
     worker: str
@@ -33,6 +34,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     project: str = ""
     main_file: str | None = None
     path: tuple[str, ...] = ()
+    resources: str = ""
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag=0):
