@@ -13,10 +13,10 @@ from litestar.testing import TestClient
 
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.blobs import FileBlobs
+from weft.compile.fingerprint import digest as graph_digest
 from weft.embedded import LocalHost
 from weft.engine.clock import entropy
 from weft.engine.control import Control
-from weft.compile.fingerprint import digest as graph_digest
 from weft.model.projects import VersionEntry, WorkflowEntry, version_name
 from weft.model.rows import RunRow
 from weft.projects.records import VERSIONS, WORKFLOWS

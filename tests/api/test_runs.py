@@ -141,7 +141,11 @@ def test_a_task_run_is_marked(service: Service, client: Client) -> None:
     assert client.post(url, json={"state": "succeeded", "result": 7}).status_code == 200
     service.ended(run)
     assert client.get(f"{RUNS}/{run}").json()["result"]["value"] == 7
-    assert client.post(url, json={"state": "failed"}).status_code == 409
+    dry = client.post(url, json={"state": "failed", "dry_run": True}).json()
+    assert dry["dry_run"] is True
+    assert waits.idx in {each["idx"] for each in dry["tasks"]}
+    assert service.store.task(row.run, waits.idx).state == "succeeded"
+    assert client.post(f"{RUNS}/{run}/tasks/{waits.idx}/cancel").status_code == 409
 
 
 def test_an_approval_is_listed_and_answered(service: Service, client: Client) -> None:

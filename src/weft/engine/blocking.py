@@ -192,7 +192,8 @@ class Blocking:
         body = task.body
         if isinstance(body, Map):
             text = f"has {body.done} of {body.count} items ended, {len(body.live)} under way"
-            return [Blocker("map", text, task.key, tuple(item.key for item in body.live.values())[:SHOWN])]
+            live = tuple(item.key for item in body.live.values())[:SHOWN]
+            return [Blocker("map", text, task.key, live), *(self._full(task) if body.more else ())]
         inner = (
             body.tasks
             if isinstance(body, Scope)
@@ -249,10 +250,21 @@ class Blocking:
         """What a task run that is ready lacks: the limits that are full, or else room in its executor."""
         if self.run.state is RunState.PAUSED:
             return []
-        note_maxima(self.state, task)
-        found: list[Blocker] = []
         if holds_others(task):
             return [Blocker("executor", "is ready and is about to begin")]
+        found = self._full(task)
+        if not found:
+            executor = executor_of(task)
+            text = f"is ready, and waits for room in the executor {executor!r}"
+            found.append(Blocker("executor", text, executor))
+        return found
+
+    def _full(self, task: Task) -> list[Blocker]:
+        """The limits that let no attempt of a task run, or of an item of it, start now."""
+        if isinstance(task.node.call, GroupCall):
+            return []
+        note_maxima(self.state, task)
+        found: list[Blocker] = []
         for key, slots in limits_of(task):
             holders = list(self._holders(key))
             used = sum(each for _, each, _ in holders)
@@ -266,15 +278,10 @@ class Blocking:
                 found.append(Blocker("limit", text, key, who[:SHOWN]))
             elif (elsewhere := self._shared_out(key, wanted, room)) is not None:
                 found.append(elsewhere)
-        found += [each for each in map(self._rate, task.node.rate_limits) if each is not None]
-        if not found:
-            executor = executor_of(task)
-            text = f"is ready, and waits for room in the executor {executor!r}"
-            found.append(Blocker("executor", text, executor))
-        return found
+        return found + [each for each in map(self._rate, task.node.rate_limits) if each is not None]
 
     def _holders(self, key: str) -> Iterator[tuple[str, int, int]]:
-        """Who holds slots of a limit: task runs of this run by key, of others by run and key; with the engine."""
+        """Who holds how many slots of a limit, and at which engine; those of other runs by run and key."""
         for task in self.scratch().tasks.values():
             yield from ((task.key, slots, self.run.owner) for held, slots in task.held if held == key)
         if key.startswith(("run:", "scope:")):
@@ -318,9 +325,12 @@ class Blocking:
                 continue
             rows = {row.idx: row for row in self.reader.tasks(other.run, limit=1_000_000)}
             nodes = NodesByRow(self.reader.graph(other.graph), self.reader.nodes(other.run), rows.get)
+            waited_for = {
+                row.parent for row in rows.values() if row.kind == "call" and not row.state.terminal
+            }
             for row in rows.values():
-                if row.state not in LIVE:
-                    continue
+                if row.state not in LIVE or row.idx in waited_for:
+                    continue  # A flow that waits for its calls holds nothing.
                 node = nodes.of(row)
                 if not isinstance(node.call, GroupCall) and (node.map is None or row.kind == "item"):
                     yield other, row, node
@@ -349,6 +359,8 @@ class Blocking:
             text = f"is an item of `{holder.key}` that has not started: {ended}"
             if limit is not None and len(live) >= limit:
                 text += f", and {limit} at once are allowed"
+            elif full := self._full(holder):
+                text += f"; it {full[0].text}"
             return Blocker("map", text, holder.key, tuple(live[:SHOWN]))
         if holder.is_flow:
             calls = list(holder.body.calls.values()) if isinstance(holder.body, Flow) else []

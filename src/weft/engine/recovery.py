@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.items import FORMAT, unpack_items
@@ -109,6 +109,12 @@ def dead_engines(engines: Iterable[EngineRow]) -> list[int]:
         for each in engines
         if each.host == here and not _lives(each.pid, each.process_started) and each.pid
     ]
+
+
+def living_engines(engines: Sequence[EngineRow], *, now: float) -> list[EngineRow]:
+    """Engines whose leases hold and whose processes, as far as one can tell from here, are there."""
+    dead = set(dead_engines(engines))
+    return [each for each in engines if each.expires_at > now and each.engine not in dead]
 
 
 def _lives(pid: int, started: str) -> bool:

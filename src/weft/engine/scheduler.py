@@ -16,6 +16,7 @@ in the same moment may each see the last free place; a single schedule never exc
 import logging
 from collections.abc import Sequence
 from threading import Event, Lock, Thread
+from time import sleep
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -37,6 +38,9 @@ ROUND = 200
 
 RUNS_MAX = 2000
 """Runs that one round submits at most."""
+
+GATHER_S = 0.02
+"""How long what follows a call to look is waited for: many runs may end at once."""
 
 LOOK_S = 1.0
 """How often to look for what other processes wrote."""
@@ -137,8 +141,8 @@ class Scheduler:
                 # A bug must not stop every schedule in silence; what is decided is durable.
                 wait_s = back_off_s = _BACK_OFF_MAX_S
                 _log.exception("a round of the scheduler failed")
-            if wait_s:
-                self._woken.wait(wait_s)
+            if wait_s and self._woken.wait(wait_s) and not self._closed:
+                sleep(GATHER_S)
             self._woken.clear()
 
     # --- one round ------------------------------------------------------------------------------------------

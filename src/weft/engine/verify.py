@@ -4,7 +4,7 @@ It reads run by run, in pages, and changes nothing; it may run beside engines. W
 run is read is told from damage by reading that run again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -45,17 +45,20 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = _HINT
 
 
-def verify(store: Store, *, blobs: Blobs | None = None) -> list[Problem]:
+def verify(
+    store: Store, *, blobs: Blobs | None = None, runs: Iterable[RunRow] | None = None
+) -> list[Problem]:
     """Check a whole store; an empty list is healthy.
 
     Args:
         store: May be in use.
         blobs: Where large values are; without it their presence is not checked.
+        runs: Check these only.
     """
     problems = [Problem(code="STORAGE", what=each, hint="restore a backup") for each in store.check()]
     graphs: dict[str, Graph] = {}
     keys: dict[str, str] = {}
-    for row in store.all_runs():
+    for row in store.all_runs() if runs is None else runs:
         if row.key is not None:
             if row.key in keys:
                 what = f"the key {row.key!r} was accepted twice; first by {keys[row.key]}"

@@ -80,7 +80,7 @@ def create_app(services: Services, *, stalled_s: float = STALLED_S) -> Litestar:
     if services.artifacts.trusted:
         raise UsageError("a server's artifacts must not be trusted", hint="Artifacts(blobs, trusted=False)")
     app = _Application(
-        route_handlers=[page, router(show_description)],
+        route_handlers=[page, system.metrics, router(show_description)],
         dependencies=PROVIDED,
         guards=[guard],
         exception_handlers={Exception: answer},

@@ -17,8 +17,8 @@ from msgspec.structs import replace
 
 from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.blobs import digest_of
+from weft.compile.fingerprint import digest as graph_digest
 from weft.core.changes import Cached, Change, RunAdded, RunChanged, TaskChanged
-from weft.engine.intake import graph_digest
 from weft.model.errors import Conflict, InvalidRequest, MalformedRequest, NotFound, RequestTooLarge
 from weft.model.graph import Graph, Node
 from weft.model.rows import RunRow, TaskRow

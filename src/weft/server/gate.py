@@ -162,6 +162,10 @@ class _Passage:
         method, path = self.scope["method"], self.scope["path"]
         _log.info("%s %s %s %d %.1f ms by %s", self.request_id, method, path, status, took_ms, who)
         handler = self.scope.get("route_handler")
+        if self.services.metrics is not None:
+            # The pattern, never the path: paths are without number.
+            route = min(getattr(handler, "paths", None) or ("-",))
+            self.services.metrics.request(method, route, status, took_ms / 1000)
         if self.identity is not None and method not in READING and handler is not None:
             await self._audit(self.identity, status, getattr(handler, "operation_id", None) or "")
 

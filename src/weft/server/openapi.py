@@ -54,6 +54,7 @@ _EMPTY_PHRASES = frozenset(
         "Request fulfilled, document follows",
         "Document created, URL follows",
         "Request fulfilled, nothing follows",
+        "Stream Response",
     }
 )
 _HEADINGS = re.compile(r"^(Args|Raises|Returns|Attributes):$", re.MULTILINE)
@@ -114,6 +115,9 @@ def _complete(path: str, operation: Json, declared: Mapping[str, Any]) -> None:
             "content": {declared["takes"]: {"schema": {"type": "string"}}},
         }
         body = operation["requestBody"]
+    if "gives" in declared:
+        content = {declared["gives"]: {"schema": {"type": "string", "format": "binary"}}}
+        operation["responses"]["200"]["content"] = content
     statuses = set(_ALWAYS)
     statuses |= {404} if "{" in path else set()
     statuses |= {413, 415} if body else set()

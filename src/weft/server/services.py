@@ -7,6 +7,8 @@ from typing import Any, Protocol
 from weft.artifacts.artifacts import Artifacts
 from weft.engine.clock import Clock, entropy
 from weft.engine.control import Control
+from weft.observability.metrics import Metrics
+from weft.observability.readiness import Readiness
 from weft.runtime.host import RunRequest
 from weft.server.auth.authority import Authority
 from weft.server.auth.trail import Trail
@@ -72,6 +74,8 @@ class Services:
         trail: Who did what.
         logs: What attempts printed.
         live: Committed events as they come.
+        metrics: What is counted; ``None``: nothing is shown.
+        readiness: What tells whether the process can do its work; ``None``: the store and the engine are asked.
         vault: Seals secrets; ``None``: none can be stored.
         entropy: Ten random bytes a call, for ids.
         counts: Counts task runs.
@@ -87,6 +91,8 @@ class Services:
     trail: Trail
     logs: LogReader
     live: Live
+    metrics: Metrics | None = None
+    readiness: Readiness | None = None
     vault: Vault | None = None
     entropy: Callable[[], bytes] = field(default=entropy)
     counts: Counts = field(default_factory=Counts)

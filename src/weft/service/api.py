@@ -45,6 +45,8 @@ class ApiServer:
                 store,
                 None if engine is None else lambda wake: engine.listen(lambda changes: wake()),
             ),
+            metrics=service.metrics,
+            readiness=service.readiness,
             vault=service,
         )
         self._http = HttpServer(create_app(services), services, host=settings.host, port=settings.port)

@@ -65,6 +65,7 @@ def test_each_event_is_reacted_to_once_in_order() -> None:
     world.happen(2)
     second = world.follower()
     assert second.step() == 2
+    first.step()  # It does not know yet that the second was here: its writes are refused.
     assert first.step() == 0
     assert world.tallied() == [1, 2, 3, 4, 5, 6]
 
@@ -95,6 +96,21 @@ def test_of_two_followers_that_read_the_same_events_one_reacts(monkeypatch: pyte
     world.happen()
     late.step()
     assert world.tallied() == [1, 2]
+
+
+def test_a_place_that_caused_nothing_is_written_now_and_then() -> None:
+    """A burst of events that nobody waits for costs no transaction each; it is known a second later."""
+    world = World()
+    follower = Follower("idle", world.store, lambda events: [], clock=world.clock, from_start=True)
+    follower.step()
+    before = CURSORS.require(world.store, "idle")
+    for _ in range(3):
+        world.happen()
+        assert follower.step() == 1
+    assert CURSORS.require(world.store, "idle") == before
+    world.clock.advance(1.0)
+    assert follower.step() == 0
+    assert CURSORS.require(world.store, "idle").value.seq == world.store.last_seq()
 
 
 def test_a_reaction_that_could_not_be_written_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

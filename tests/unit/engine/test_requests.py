@@ -9,7 +9,7 @@ from embedded_weft import Weft
 
 from weft import approval, flow, wait_for_event
 from weft.core.changes import Cause
-from weft.core.events import Answered, CancelRun, PauseRun, ResumeRun, Sent
+from weft.core.events import Answered, CancelRun, CancelTask, PauseRun, ResumeRun, Sent
 from weft.engine.requests import event_of
 from weft.model.values import NONE
 from weft.store.protocol import Request
@@ -20,6 +20,7 @@ KINDS: list[tuple[dict[str, Any], object]] = [
     ({"kind": "cancel", "force": True, "by": "me"}, CancelRun(1, True, "asked by me")),
     ({"kind": "pause"}, PauseRun(1, Cause.PAUSED)),
     ({"kind": "resume"}, ResumeRun(1)),
+    ({"kind": "cancel_task", "idx": 3}, CancelTask(1, 3)),
     ({"kind": "of a newer Weft"}, None),
 ]
 

@@ -53,6 +53,26 @@ class NewRun(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     facts: dict[str, Any] = {}
 
 
+class NewRuns(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Runs to start together.
+
+    Attributes:
+        runs: Each as for a single one.
+    """
+
+    runs: Annotated[list[NewRun], msgspec.Meta(min_length=1, max_length=1000)]
+
+
+class StartedRuns(msgspec.Struct, kw_only=True):
+    """Runs that were accepted together.
+
+    Attributes:
+        runs: In the order of the request.
+    """
+
+    runs: list[RunView]
+
+
 class RunEdit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What people say about a run. What is left out stays as it is.
 
@@ -108,6 +128,30 @@ def create_run(
         status_code=201 if known is None else 200,
         headers={"location": f"/api/v1/runs/{row.uid}"},
     )
+
+
+@create("/runs/batch", Role.OPERATOR)
+def create_runs(
+    context: Given, data: JSONBody[NewRuns], idempotency_key: IdempotencyKey = None
+) -> StartedRuns:
+    """Start up to 1,000 runs in one transaction: all of them or, if one cannot be, none.
+
+    With an `Idempotency-Key` the request may be repeated: the runs that there are already are not made again.
+    """
+    services = context.services
+    prefix = None if idempotency_key is None else f"api:{context.identity.name}:{idempotency_key}"
+    requests = [
+        services.workflows.request(
+            each.workflow,
+            each.params,
+            facts=each.facts,
+            key=None if prefix is None else f"{prefix}:{number}",
+            tags=each.tags,
+            version=each.version,
+        )
+        for number, each in enumerate(data.runs)
+    ]
+    return StartedRuns(runs=[run_view(row) for row in services.control.submit(requests)])
 
 
 @read("/runs/{run:str}")
@@ -204,6 +248,7 @@ def _check_same(row: RunRow, request: RunRequest, key: str) -> None:
 ROUTES = [
     list_runs,
     create_run,
+    create_runs,
     show_run,
     edit_run,
     delete_run,

@@ -44,12 +44,14 @@ class Clear(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         tasks: Indexes of task runs; none is the whole run.
         downstream: Also all that comes after them, though it ended well.
+        upstream: Also all that comes before them.
         only_failed: Only what failed, was cancelled or could not start.
         dry_run: Only say which task runs it would be.
     """
 
     tasks: Annotated[list[Index], msgspec.Meta(max_length=10_000)] = []
     downstream: bool = False
+    upstream: bool = False
     only_failed: bool = False
     dry_run: bool = False
 
@@ -76,10 +78,28 @@ class Mark(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         state: The state.
         result: What it shall have returned, as JSON.
+        dry_run: Only say which task runs would change.
     """
 
     state: Literal["succeeded", "failed", "skipped"]
     result: Any = None
+    dry_run: bool = False
+
+
+class Marked(msgspec.Struct, kw_only=True):
+    """What a mark changes: the task run, and what could not start because of its old end.
+
+    Attributes:
+        run: Id of the run.
+        count: How many task runs; none if it has that end already.
+        tasks: The first of them, as they were before.
+        dry_run: Whether nothing was changed.
+    """
+
+    run: str
+    count: int
+    tasks: list[TaskView]
+    dry_run: bool
 
 
 class Signal(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -164,22 +184,34 @@ def resume_run(context: Given, run: RunRef) -> Asked:
 
 @act("/runs/{run:str}/retry", Role.OPERATOR)
 def retry_run(context: Given, run: RunRef) -> Cleared:
-    """Run again what failed in a run that has ended, and what follows it."""
+    """Run again what failed in a run, and what follows it."""
     return _clear(context, run, Clear(only_failed=True))
 
 
 @act("/runs/{run:str}/clear", Role.OPERATOR)
 def clear_run(context: Given, run: RunRef, data: JSONBody[Clear]) -> Cleared:
-    """Run parts of a run that has ended again, or say which parts that would be."""
+    """Run parts of a run again, or say which parts that would be.
+
+    Of a run that goes on, what has ended in it.
+    """
     return _clear(context, run, data)
 
 
 @act("/runs/{run:str}/tasks/{idx:int}/mark", Role.OPERATOR)
-def mark_task(context: Given, run: RunRef, idx: TaskIdx, data: JSONBody[Mark]) -> Asked:
-    """Say how a task run that has not ended ended; an attempt that runs is stopped."""
-    row, task = _open_task(context, run, idx)
-    payload = context.artifacts.dumps(data.result, what="the result")
-    return _ask(context, row.uid, "mark", idx=task.idx, name=data.state, payload=payload)
+def mark_task(context: Given, run: RunRef, idx: TaskIdx, data: JSONBody[Mark]) -> Marked:
+    """Say how a task run ended, or would: an attempt that runs is stopped, and what can go on goes on."""
+    row, task = find_task(context, run, idx)
+    result = context.artifacts.dumps(data.result, what="the result") if data.state == "succeeded" else None
+    changed = context.services.control.mark(
+        row,
+        task.idx,
+        TaskState(data.state),
+        result=result,
+        dry_run=data.dry_run,
+        by=context.identity.name,
+    )
+    shown = [task_view(each) for each in changed[:KEYS_SHOWN]]
+    return Marked(run=row.uid, count=len(changed), tasks=shown, dry_run=data.dry_run)
 
 
 @act("/runs/{run:str}/tasks/{idx:int}/cancel", Role.OPERATOR)
@@ -236,7 +268,7 @@ def change_runs(context: Given, data: JSONBody[Bulk]) -> BulkDone:
 def _do(context: Context, row: RunRow, action: str) -> None:
     control = context.services.control
     if action == "retry":
-        control.clear(row, only_failed=True)
+        control.clear(row, only_failed=True, by=context.identity.name)
     else:
         control.ask(row, action, by=context.identity.name)
 
@@ -296,8 +328,10 @@ def _clear(context: Context, run: str, data: Clear) -> Cleared:
         row,
         tasks=data.tasks,
         downstream=data.downstream,
+        upstream=data.upstream,
         only_failed=data.only_failed,
         dry_run=data.dry_run,
+        by=context.identity.name,
     )
     shown = [task_view(each) for each in cleared[:KEYS_SHOWN]]
     return Cleared(run=row.uid, count=len(cleared), tasks=shown, dry_run=data.dry_run)

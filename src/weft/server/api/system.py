@@ -8,6 +8,7 @@ from litestar import Response
 
 from weft._version import __version__
 from weft.model.errors import WeftError
+from weft.observability.exposition import CONTENT_TYPE
 from weft.server.context import Given
 from weft.server.paging import Page
 from weft.server.routing import read
@@ -101,6 +102,9 @@ async def health() -> Health:
 @read("/ready", responses={})
 def ready(context: Given) -> Response[Ready]:
     """Say whether the service can do its work: 200 if it can, else 503."""
+    readiness = context.services.readiness
+    if readiness is not None:
+        return _ready({each.name: each.problem or "ok" for each in readiness.ask()})
     checks = {"store": "ok"}
     try:
         context.store.last_seq()
@@ -109,8 +113,20 @@ def ready(context: Given) -> Response[Ready]:
     engine = context.services.control.engine
     if engine is not None:
         checks["engine"] = "ok" if engine.halted is None else engine.halted.what
+    return _ready(checks)
+
+
+def _ready(checks: dict[str, str]) -> Response[Ready]:
     well = all(each == "ok" for each in checks.values())
     return Response(Ready(ready=well, checks=checks), status_code=200 if well else 503)
+
+
+@read("/metrics", include_in_schema=False)
+def metrics(context: Given) -> Response[bytes]:
+    """Give what is counted, as text for Prometheus."""
+    counted = context.services.metrics
+    body = b"" if counted is None else counted.render()
+    return Response(body, headers={"content-type": CONTENT_TYPE})
 
 
 @read("/version")

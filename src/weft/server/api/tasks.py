@@ -187,7 +187,7 @@ def list_published(
     return Page(items=items)
 
 
-@read("/runs/{run:str}/published/{idx:int}/{key:path}", media_type="application/octet-stream")
+@read("/runs/{run:str}/published/{idx:int}/{key:path}", gives="image/*")
 def show_image(context: Given, run: RunRef, idx: TaskIdx, key: FromPath[str]) -> Stream:
     """Give the bytes of a published image.
 
