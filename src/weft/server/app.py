@@ -19,6 +19,7 @@ from weft.model.errors import UsageError
 from weft.server.api import (
     access,
     approvals,
+    automations,
     backfills,
     bundles,
     events,
@@ -57,6 +58,7 @@ MODULES = (
     backfills,
     triggers,
     hooks,
+    automations,
     records,
     events,
     bundles,

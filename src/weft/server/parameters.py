@@ -67,6 +67,14 @@ IdempotencyKey = Annotated[
         pattern=r"^[\x21-\x7e]+$",
     ),
 ]
+Traceparent = Annotated[
+    str | None,
+    HeaderParameter(
+        name="traceparent",
+        description="The span that the run belongs to (W3C Trace Context); one that is none is ignored.",
+        max_length=200,
+    ),
+]
 LastEventId = Annotated[
     str | None,
     HeaderParameter(name="Last-Event-ID", description="Go on after this event.", max_length=20),

@@ -75,7 +75,7 @@ class Services:
         logs: What attempts printed.
         live: Committed events as they come.
         metrics: What is counted; ``None``: nothing is shown.
-        readiness: What tells whether the process can do its work; ``None``: the store and the engine are asked.
+        readiness: Tells whether the process can do its work; ``None``: the store and engine are asked.
         vault: Seals secrets; ``None``: none can be stored.
         entropy: Ten random bytes a call, for ids.
         counts: Counts task runs.

@@ -11,6 +11,7 @@ from weft.engine.explain import why
 from weft.model.errors import KeyReused, RunNotResumable
 from weft.model.rows import RunRow
 from weft.model.tokens import Role
+from weft.model.traces import FACT, parse
 from weft.runtime.host import RunRequest
 from weft.server import annotations
 from weft.server.annotations import annotation_of
@@ -26,6 +27,7 @@ from weft.server.parameters import (
     Limit,
     PageToken,
     RunRef,
+    Traceparent,
     Where,
 )
 from weft.server.routing import change, create, read, remove
@@ -107,7 +109,10 @@ def list_runs(
     responses={200: ResponseSpec(RunDetail, description="The run that has this idempotency key.")},
 )
 def create_run(
-    context: Given, data: JSONBody[NewRun], idempotency_key: IdempotencyKey = None
+    context: Given,
+    data: JSONBody[NewRun],
+    idempotency_key: IdempotencyKey = None,
+    traceparent: Traceparent = None,
 ) -> Response[RunDetail]:
     """Start a run; when this answers, it can no longer be lost.
 
@@ -116,8 +121,10 @@ def create_run(
     """
     key = None if idempotency_key is None else f"api:{context.identity.name}:{idempotency_key}"
     services = context.services
+    span = parse(traceparent)
+    facts = data.facts if span is None else {FACT: str(traceparent), **data.facts}
     request = services.workflows.request(
-        data.workflow, data.params, facts=data.facts, key=key, tags=data.tags, version=data.version
+        data.workflow, data.params, facts=facts, key=key, tags=data.tags, version=data.version
     )
     known = None if key is None else context.store.run_by_key(key)
     row = known if known is not None else services.control.submit([request])[0]
