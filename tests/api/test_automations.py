@@ -45,7 +45,7 @@ def test_a_test_message_is_a_delivery(client: Client) -> None:
     assert "test" in sent["what"]
     assert client.get(f"/api/v1/deliveries/{sent['id']}").json() == sent
     assert client.get("/api/v1/deliveries").json()["items"] == [sent]
-    assert client.post(f"/api/v1/deliveries/{sent['id']}/resend").status_code == 400
+    assert client.post(f"/api/v1/deliveries/{sent['id']}/resend").status_code == 422
     assert client.post("/api/v1/channels/nothing/test").status_code == 404
 
 
@@ -62,7 +62,7 @@ def test_runs_are_started_together_or_not_at_all(service: Service, client: Clien
     before = len(service.store.runs())
     wrong = [*wanted, {"workflow": "doubled", "params": {"nothing": 1}}]
     assert client.post("/api/v1/runs/batch", json={"runs": wrong}).status_code == 422
-    assert client.post("/api/v1/runs/batch", json={"runs": []}).status_code == 400
+    assert client.post("/api/v1/runs/batch", json={"runs": []}).status_code == 422
     assert len(service.store.runs()) == before
     for each in ids:
         service.ended(each)
