@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from weft.dialects.native.dag import dag as dag
     from weft.dialects.native.futures import Future as Future
     from weft.dialects.native.futures import FutureList as FutureList
+    from weft.dialects.native.options import poke as poke
     from weft.dialects.native.schedules import cron as cron
     from weft.dialects.native.schedules import every as every
     from weft.dialects.native.schedules import once as once
@@ -76,6 +77,7 @@ _PLACES = {
     "weft.dialects.native.arguments": ("allow_failure", "unmapped"),
     "weft.dialects.native.dag": ("Dag", "dag"),
     "weft.dialects.native.futures": ("Future", "FutureList"),
+    "weft.dialects.native.options": ("poke",),
     "weft.dialects.native.schedules": ("cron", "every", "once", "rrule"),
     "weft.dialects.native.shaping": (
         "branch",

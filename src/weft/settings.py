@@ -32,6 +32,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         host: The address that the service listens on.
         port: Its port; 0 chooses a free one.
         base_url: Where people reach the service, for links in messages; "" gives none.
+        server: The service that commands talk to instead of the store on this machine, such as
+            ``http://weft.example:4200`` or ``unix:///run/weft.sock``; "" is this machine. The token for it is
+            ``WEFT_TOKEN`` in the environment.
         queues: Queues whose runs an engine of the service takes; none is ``default``.
         drain_s: How long attempts under way may take to end when the service is stopped.
         secret_key: The key that secrets are sealed with, several with commas, the newest first; "" is the
@@ -58,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 4200
     base_url: str = ""
+    server: str = ""
     queues: tuple[str, ...] = ()
     drain_s: float = 10.0
     secret_key: str = ""

@@ -6,7 +6,8 @@ is read. ``put`` returns only when the bytes would survive a power cut: the stor
 
 Rules of every store of blobs:
 
-1. ``put`` of bytes that are there already writes nothing.
+1. ``put`` of bytes that are there already writes nothing, but they count as new: what is new is not collected
+   (``collect.py``), so that whoever has put them may name them in the store in his own time.
 2. A digest that is not 64 lower-case hex digits is refused before it comes near a path.
 3. ``get`` and ``view`` check what they read; ``open`` does not, because it streams.
 """
@@ -18,6 +19,7 @@ import itertools
 import mmap
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -39,6 +41,9 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _WRITE_MAX = 1 << 30
 """Linux writes at most 2 GB a call; smaller steps let other threads in."""
+
+REFRESH_S = 3600.0
+"""How old a blob's time may be without being set anew when its bytes are put again."""
 
 _counter = itertools.count()
 
@@ -69,6 +74,9 @@ class Blobs(Protocol):
 
     def exists(self, digest: str) -> bool:
         """Whether the bytes are there."""
+
+    def keep(self, digest: str) -> bool:
+        """Whether the bytes are there; if so they count as new."""
 
     def delete(self, digest: str) -> bool:
         """Forget the bytes; returns whether there were any."""
@@ -121,6 +129,9 @@ class MemoryBlobs:
     def exists(self, digest: str) -> bool:
         return check_digest(digest) in self._blobs
 
+    def keep(self, digest: str) -> bool:
+        return self.exists(digest)
+
     def delete(self, digest: str) -> bool:
         return self._blobs.pop(check_digest(digest), None) is not None
 
@@ -148,7 +159,7 @@ class FileBlobs:
     def put(self, *parts: Data) -> str:
         digest = digest_of(*parts)
         path = self._path(digest)
-        if os.path.exists(path):
+        if _refreshed(path):
             return digest
         try:
             self._write(path, parts)
@@ -184,6 +195,9 @@ class FileBlobs:
     def exists(self, digest: str) -> bool:
         return os.path.exists(self._path(digest))
 
+    def keep(self, digest: str) -> bool:
+        return _refreshed(self._path(digest))
+
     def delete(self, digest: str) -> bool:
         path = self._path(digest)
         try:
@@ -200,6 +214,49 @@ class FileBlobs:
                 for name in _names(os.path.join(self.root, shard)):
                     if _DIGEST.fullmatch(shard + name):
                         yield shard + name
+
+    def older(self, before: float) -> Iterator[str]:
+        """The digests of bytes that were last put before a moment (Unix seconds), in no order."""
+        for shard in _names(self.root):
+            if len(shard) != 2:
+                continue
+            try:
+                with os.scandir(os.path.join(self.root, shard)) as entries:
+                    for entry in entries:
+                        digest = shard + entry.name
+                        if _DIGEST.fullmatch(digest) and _modified(entry) < before:
+                            yield digest
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+
+    def discard(self, digest: str, before: float) -> int | None:
+        """Forget bytes unless somebody puts them at this very moment.
+
+        They are moved aside first, and looked at then: who put them before is seen by their time, and who
+        puts them after finds none and writes them anew. So neither can lose them.
+
+        Returns:
+            How many bytes went; ``None`` if they are new, or gone already.
+        """
+        path = self._path(digest)
+        aside = f"{self.root}/tmp/{os.getpid()}-{next(_counter)}-{digest[:8]}"
+        try:
+            self._make_folder(os.path.dirname(aside))
+            os.rename(path, aside)
+            status = os.stat(aside)
+            if status.st_mtime >= before:
+                try:
+                    os.link(aside, path)
+                except FileExistsError:
+                    pass  # Whoever wrote them anew was faster.
+                os.unlink(aside)
+                return None
+            os.unlink(aside)
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise _write_error(exc, path) from exc
+        return status.st_size
 
     def sweep(self, before: float) -> int:
         """Remove what dead writers left behind before a moment (Unix seconds); returns how many files."""
@@ -260,6 +317,26 @@ class FileBlobs:
                 pass  # Another writer made it at the same moment.
             if self.durable:
                 _sync_folder(os.path.dirname(os.path.abspath(each)))
+
+
+def _refreshed(path: str) -> bool:
+    """Whether a blob is there; if so its time is of the last hour."""
+    try:
+        # Each time would cost a write to the disk for nothing: collections are a day apart.
+        if os.stat(path).st_mtime < time.time() - REFRESH_S:
+            os.utime(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except PermissionError:
+        pass  # Somebody else's file: it is there.
+    return True
+
+
+def _modified(entry: os.DirEntry[str]) -> float:
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime
+    except FileNotFoundError:
+        return float("inf")
 
 
 def _write_all(file: int, part: Data) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from weft.cli.asking import ask, me
-from weft.cli.reading import Home, home
+from weft.cli.asking import ask
+from weft.cli.reading import Home, anywhere
 from weft.cli.style import say
 from weft.model.errors import NotFound, UsageError
 from weft.model.rows import RunRow, TaskRow
@@ -25,12 +25,12 @@ def answer(run: str, task: str | None, *, approved: bool, comment: str, filled: 
             given = msgspec.json.decode(filled)
         except msgspec.DecodeError as exc:
             raise UsageError(f"--input is not JSON: {exc}", hint="text needs quotes: '\"text\"'") from exc
-    with home() as opened:
+    with anywhere() as opened:
         row = opened.store.run(run)
         waiting = _waiting(opened, row, task)
         wait = waiting.wait
         assert isinstance(wait, ApprovalWait)
-        who = me()
+        who = opened.me
         if wait.assignees and who not in wait.assignees:
             raise UsageError(
                 f"{who or 'you'} may not answer {waiting.key}",

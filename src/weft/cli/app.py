@@ -15,6 +15,12 @@ from weft.model.errors import UsageError
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for machines.")]
 Yes = Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="Do it without asking.")]
 
+DEEP = (
+    *("assets", "automations", "backfills", "channels", "config", "connections", "db", "events", "hooks"),
+    *("pools", "runs", "schedules", "secrets", "tasks", "tokens", "triggers", "variables", "workflows"),
+)
+"""Nouns with subcommands."""
+
 RUN_HELP = "A run's id, the beginning of one, or @latest."
 
 
@@ -73,7 +79,7 @@ def _unknown(word: str, names: Sequence[str]) -> UsageError:
 
 def _command(words: Sequence[str], names: Sequence[str]) -> str:
     """The command that was meant, for the hint."""
-    deep = words[0] in ("runs", "tasks", "schedules", "config") and len(words) > 1 and words[1].isalpha()
+    deep = words[0] in DEEP and len(words) > 1 and words[1].replace("-", "").isalpha()
     return " ".join(words[: 2 if deep else 1])
 
 

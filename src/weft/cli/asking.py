@@ -4,12 +4,12 @@ The request is durable before the command says so. An engine that lives takes it
 second; otherwise it waits until the run is resumed.
 """
 
-import getpass
 import os
 import time
 from collections.abc import Callable
 
 from weft.cli.reading import Home
+from weft.cli.reading import me as me
 from weft.cli.style import say
 from weft.engine.recovery import dead_engines
 from weft.model.errors import RunNotResumable
@@ -19,14 +19,6 @@ from weft.model.values import Result
 from weft.store.protocol import EngineRow, Request
 
 _PATIENCE_S = 3.0
-
-
-def me() -> str:
-    """Who asks."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
 
 
 def living_owner(home: Home, row: RunRow) -> EngineRow | None:
@@ -64,7 +56,7 @@ def ask(
         run=row.run,
         kind=kind,
         at=now,
-        by=me(),
+        by=home.me,
         name=name,
         idx=idx,
         payload=payload,

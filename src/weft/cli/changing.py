@@ -1,15 +1,16 @@
 """What ``weft runs`` changes: cancel, pause, resume, retry, replay and delete."""
 
-import shutil
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from weft import embedded
 from weft.cli.asking import ask, living_owner, wait_until
 from weft.cli.outcome import finish
-from weft.cli.reading import Home, home
+from weft.cli.reading import Home, anywhere, home
 from weft.cli.style import say
+from weft.cli.watching import see_through
 from weft.model.errors import MissingParameter, RunNotResumable, UnknownParameter, UsageError
 from weft.model.rows import RunRow
 from weft.model.states import RunState
@@ -17,12 +18,15 @@ from weft.observability.terminal import count
 from weft.runtime.host import RunRequest
 from weft.settings import load_settings
 
+if TYPE_CHECKING:
+    from weft.client import Client
+
 _PATIENCE_S = 10.0
 
 
 def cancel_run(ref: str, *, force: bool) -> None:
     """See ``weft runs cancel``."""
-    with home() as opened:
+    with anywhere() as opened:
         row = opened.store.run(ref)
         if not ask(opened, row, "cancel", force=force):
             return
@@ -33,7 +37,7 @@ def cancel_run(ref: str, *, force: bool) -> None:
 
 def pause_run(ref: str) -> None:
     """See ``weft runs pause``."""
-    with home() as opened:
+    with anywhere() as opened:
         row = opened.store.run(ref)
         if ask(opened, row, "pause"):
             say(f"run {row.uid} is paused: weft runs resume {row.uid}")
@@ -41,8 +45,12 @@ def pause_run(ref: str) -> None:
 
 def resume_run(ref: str, *, json: bool) -> int:
     """See ``weft runs resume``."""
-    with home() as opened:
+    with anywhere() as opened:
         row = opened.store.run(ref)
+        if opened.service is not None:
+            opened.service.runs.resume(row.uid)
+            say(f"run {row.uid} goes on")
+            return 0
         owner = living_owner(opened, row)
         if owner is not None and row.state is RunState.PAUSED:
             if ask(opened, row, "resume"):
@@ -54,7 +62,7 @@ def resume_run(ref: str, *, json: bool) -> int:
 
 def retry_run(ref: str, task: str | None, *, json: bool) -> int:
     """See ``weft runs retry``."""
-    with home() as opened:
+    with anywhere() as opened:
         row = opened.store.run(ref)
         owner = living_owner(opened, row)
         if not row.state.terminal:
@@ -66,8 +74,20 @@ def retry_run(ref: str, task: str | None, *, json: bool) -> int:
                 f"run {row.uid} has succeeded: nothing in it failed",
                 hint=f"weft runs retry {row.uid} --from TASK, or weft runs replay {row.uid}",
             )
+        if opened.service is not None:
+            _retry_there(opened.service, row.uid, idx)
+            return see_through(opened, row, json=json)
     host = embedded.open_host(load_settings())
     return finish(host, host.retry(row.run, idx), json=json)
+
+
+def _retry_there(service: "Client", run: str, idx: int | None) -> None:
+    from weft.client.models import Clear  # noqa: PLC0415 - only for a service elsewhere
+
+    if idx is None:
+        service.runs.retry(run)
+    else:
+        service.runs.clear(run, Clear(tasks=[idx], downstream=True))
 
 
 def replay_run(ref: str, pairs: Sequence[str], *, json: bool) -> int:
@@ -107,7 +127,7 @@ def replay_run(ref: str, pairs: Sequence[str], *, json: bool) -> int:
 
 def delete_runs(refs: Sequence[str], query: str | None, *, yes: bool) -> None:
     """See ``weft runs delete``."""
-    with home() as opened:
+    with anywhere() as opened:
         rows = {row.run: row for row in (opened.store.run(ref) for ref in refs)}
         if query is not None:
             rows |= {row.run: row for row in _picked(opened, query)}
@@ -120,9 +140,7 @@ def delete_runs(refs: Sequence[str], query: str | None, *, yes: bool) -> None:
         if not yes:
             what = count(len(rows), "run")
             raise UsageError(f"this deletes {what} with their logs, for good", hint="say --yes to do it")
-        deleted = opened.store.delete_runs(list(rows))
-        for row in rows.values():
-            shutil.rmtree(opened.settings.home_path / "logs" / row.uid, ignore_errors=True)
+        deleted = opened.forget(list(rows.values()))
         say(f"deleted {count(deleted, 'run')}")
 
 

@@ -12,12 +12,14 @@ from typing import Literal
 import msgspec
 
 from weft.cli.app import Json, noun
+from weft.cli.fitness import keys, limits, port, reachable, worker
 from weft.cli.output import emit
 from weft.cli.reading import Home
 from weft.engine.recovery import dead_engines
 from weft.model.errors import WeftError
 from weft.observability.terminal import count, paint
 from weft.settings import Settings, load_settings
+from weft.store.open import shown
 from weft.store.sqlite_connection import sqlite_version
 
 app = noun("doctor")
@@ -64,18 +66,25 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     looks: tuple[Callable[[Settings], Finding], ...] = (_python, _sqlite, _folder, _disk, _mount, _zone)
     for look in looks:
         yield look(settings)
+    for each in (port, limits, worker):
+        yield Finding(*each(settings))
     path = Path(settings.store_url)
-    if not path.is_file():
-        yield Finding("store", "ok", f"{settings.store_url} is not there yet: the first run makes it")
-        return
-    yield _wal(path)
+    elsewhere = settings.store_url.startswith(("postgresql://", "postgres://"))
+    if not elsewhere:
+        if not path.is_file():
+            yield Finding("store", "ok", f"{settings.store_url} is not there yet: the first run makes it")
+            return
+        yield _wal(path)
     try:
         home = Home(settings)
     except WeftError as exc:
         yield Finding("store", "error", f"{exc.code}: {exc.what}", exc.hint)
         return
     try:
+        if elsewhere:
+            yield Finding(*reachable(home.store))
         yield _integrity(home)
+        yield Finding(*keys(home))
         yield _clock(home)
         yield _engines(home)
     finally:
@@ -166,7 +175,9 @@ def _integrity(home: Home) -> Finding:
     if problems:
         fix = "restore a backup, or move the store away with its -wal and -shm files"
         return Finding("store", "error", f"{count(len(problems), 'problem')}: {problems[0]}", fix)
-    return Finding("store", "ok", f"{home.settings.store_url} is sound; weft verify checks what it holds")
+    return Finding(
+        "store", "ok", f"{shown(home.settings.store_url)} is sound; weft verify checks what it holds"
+    )
 
 
 def _clock(home: Home) -> Finding:

@@ -5,12 +5,12 @@ from typing import Any, TextIO
 
 import msgspec
 
-from weft.cli.logs import attempts
 from weft.cli.outcome import whole
 from weft.cli.reading import Home
 from weft.cli.style import say
 from weft.model.errors import StoreReadOnly
 from weft.model.rows import RunRow
+from weft.runtime.logs import log_path
 
 FORMAT = 1
 _PAGE = 5000
@@ -55,6 +55,7 @@ def _write(opened: Home, row: RunRow, file: TextIO) -> int:
         after = events[-1].seq
     for shown in store.published(row.run):
         put("published", idx=shown.idx, attempt=shown.attempt, at=shown.at, published=shown.published)
-    for idx, attempt, path in attempts(opened.settings.home_path, row.uid):
+    for idx, attempt in opened.logs(row):
+        path = log_path(opened.settings.home_path, row.uid, idx, attempt)
         put("log", idx=idx, attempt=attempt, text=path.read_text(encoding="utf-8", errors="replace"))
     return lines

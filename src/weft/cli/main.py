@@ -19,6 +19,9 @@ from weft._version import __version__
 INTERRUPTED = 130
 BUG = 70
 
+HERE = "http://127.0.0.1:4200"
+"""What ``--server`` means without an address: a service on this machine."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out a command line; returns its exit code.
@@ -58,8 +61,15 @@ def _take_global(words: list[str]) -> list[str]:
     """Act on the options that every command takes, and return the other words."""
     end = words.index("--") if "--" in words else len(words)
     kept: list[str] = []
-    for word in words[:end]:
-        if word == "--no-color":
+    given = words[:end][::-1]
+    while given:
+        word = given.pop()
+        if word == "--server":
+            named = bool(given) and not given[-1].startswith("-")
+            os.environ["WEFT_SERVER"] = given.pop() if named else HERE
+        elif word.startswith("--server="):
+            os.environ["WEFT_SERVER"] = word.removeprefix("--server=")
+        elif word == "--no-color":
             os.environ["NO_COLOR"] = "1"
         elif word in ("--quiet", "-q"):
             os.environ["WEFT_QUIET"] = "1"

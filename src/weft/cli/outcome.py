@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -11,7 +11,7 @@ from weft.artifacts.artifacts import Artifacts
 from weft.cli.output import emit, run_object, task_object
 from weft.cli.style import say
 from weft.embedded import LocalHost
-from weft.model.errors import ErrorInfo
+from weft.model.errors import ErrorInfo, UntrustedValue
 from weft.model.rows import RunRow, TaskRow
 from weft.model.states import RunState
 from weft.observability.counting import one_line
@@ -21,6 +21,7 @@ from weft.store.protocol import Reader
 
 _PAGE = 1000
 _FAILURES_READ = 100
+_PREVIEW = 1000
 
 
 def finish(host: LocalHost, pending: Pending, *, json: bool) -> int:
@@ -34,16 +35,32 @@ def finish(host: LocalHost, pending: Pending, *, json: bool) -> int:
     return tell(host, host.store.run_by_id(pending.run), json=json)
 
 
-def tell(host: LocalHost, row: RunRow, *, json: bool) -> int:
+class Told(Protocol):
+    """Where a run that has ended is told from: an engine's process, or what a reading command opened."""
+
+    @property
+    def store(self) -> Reader:
+        """Its rows."""
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """Its values."""
+
+
+def tell(host: Told, row: RunRow, *, json: bool) -> int:
     """Say how a run has ended, and give the exit code."""
     if json:
         emit(whole(row, host.store, host.artifacts))
     elif row.state is not RunState.SUCCEEDED:
         _explain(row, host.store)
     elif row.result is not None:
-        value = host.artifacts.loads(row.result)
-        if value is not None:
-            print(_shown(value))
+        try:
+            value = host.artifacts.loads(row.result)
+        except UntrustedValue:
+            print(host.artifacts.preview(row.result, limit=_PREVIEW))
+        else:
+            if value is not None:
+                print(_shown(value))
     return 0 if row.state is RunState.SUCCEEDED else 1
 
 

@@ -18,6 +18,10 @@ from weft.model.values import Result
 _encoder = msgspec.json.Encoder()
 
 
+NOT_SENT = Result("not-sent")
+"""Stands for the values of a row whose list came without them; they are left out, not shown as none."""
+
+
 def emit(value: object) -> None:
     """Print one JSON value on a line of its own."""
     sys.stdout.write(_encoder.encode(value).decode() + "\n")
@@ -31,7 +35,7 @@ def value_of(result: Result | None, artifacts: Artifacts, *, whole: bool = False
         artifacts: Finds the bytes.
         whole: Also what is too large for a list of values.
     """
-    if result is None:
+    if result is None or result is NOT_SENT:
         return None
     if result.inline is not None or whole:
         try:
@@ -62,7 +66,7 @@ def error_of(error: ErrorInfo | None) -> dict[str, Any] | None:
 
 def run_object(row: RunRow, artifacts: Artifacts, *, whole: bool = False) -> dict[str, Any]:
     """A run as JSON, without its task runs."""
-    return {
+    shown = {
         "id": row.uid,
         "workflow": row.workflow,
         "dialect": row.dialect,
@@ -76,11 +80,12 @@ def run_object(row: RunRow, artifacts: Artifacts, *, whole: bool = False) -> dic
         "started": iso(row.started_at),
         "ended": iso(row.ended_at),
     }
+    return _without(shown, "params", "result") if row.result is NOT_SENT else shown
 
 
 def task_object(row: TaskRow, artifacts: Artifacts, *, whole: bool = False) -> dict[str, Any]:
     """A task run as JSON."""
-    return {
+    shown = {
         "key": row.key,
         "name": row.name,
         "map_index": row.map_index if row.map_index >= 0 else None,
@@ -91,3 +96,8 @@ def task_object(row: TaskRow, artifacts: Artifacts, *, whole: bool = False) -> d
         "result": value_of(row.result, artifacts, whole=whole),
         "error": error_of(row.error),
     }
+    return _without(shown, "result") if row.result is NOT_SENT else shown
+
+
+def _without(shown: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in shown.items() if name not in names}

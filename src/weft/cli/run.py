@@ -14,7 +14,7 @@ from weft.cli.outcome import finish, tell
 from weft.cli.select import selected
 from weft.cli.style import say
 from weft.cli.target import find
-from weft.model.errors import RunNotResumable
+from weft.model.errors import NotRemote, RunNotResumable, UsageError
 from weft.model.rows import RunRow
 from weft.settings import load_settings
 
@@ -23,7 +23,9 @@ app = noun("run")
 
 @app.default
 def run(
-    target: Annotated[str, Parameter(help="file.py, file.py:name or module:name.")],
+    target: Annotated[
+        str, Parameter(help="file.py, file.py:name or module:name; with --server a workflow's name.")
+    ],
     /,
     *,
     param: Annotated[
@@ -47,13 +49,36 @@ def run(
     wait: Annotated[
         bool, Parameter(name="--wait", negative="", help="Wait for its end; it always does.")
     ] = True,
+    detach: Annotated[
+        bool, Parameter(help="With --server: print the run's id, and do not wait for its end.")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Run a workflow and see it through.
 
-    Ctrl-C once stops it gracefully, twice at once; ``weft runs resume`` goes on with it.
+    With --server TARGET is the name of a deployed workflow, and the service runs it. Here, Ctrl-C once stops
+    it gracefully, twice at once; ``weft runs resume`` goes on with it.
     """
     settings = load_settings()
+    if settings.server:
+        from weft.cli.run_there import run_there  # noqa: PLC0415 - brings the HTTP client
+
+        refuse(select=select, executor=executor)
+        return run_there(
+            settings,
+            target,
+            param or (),
+            params_json,
+            tags=tag or (),
+            key=key,
+            detach=detach,
+            json=json,
+        )
+    if detach:
+        raise UsageError(
+            "without a service nobody would go on with the run",
+            hint="name one: weft run NAME --server URL --detach",
+        )
     if executor is not None:
         settings = replace(settings, executor=executor)
     # With --json standard output is one JSON object, so what the tasks print goes beside it.
@@ -75,6 +100,13 @@ def run(
         return _known(host, known, json=json)
     assert pending is not None
     return finish(host, pending, json=json)
+
+
+def refuse(**options: object) -> None:
+    """Refuse the options that only make sense where the workflow's file is."""
+    for name, value in options.items():
+        if value is not None:
+            raise NotRemote(f"--{name} is for runs on this machine", hint="leave it out with --server")
 
 
 def _known(host: embedded.LocalHost, row: RunRow, *, json: bool) -> int:

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from weft.cli.app import RUN_HELP, Json, Yes, noun
 from weft.cli.outcome import whole
 from weft.cli.output import emit, run_object
-from weft.cli.reading import home
+from weft.cli.reading import anywhere, home
 from weft.cli.style import moment, say, table
 from weft.model.errors import NotFound
 from weft.model.rows import RunRow
@@ -38,7 +38,7 @@ def list_runs(
     json: Json = False,
 ) -> None:
     """List runs, newest first."""
-    with home() as opened:
+    with anywhere() as opened:
         rows = opened.store.runs(" ".join(query), limit=limit)
         if json:
             for row in rows:
@@ -59,7 +59,7 @@ def list_runs(
 @app.command
 def show(run: Run, /, *, json: Json = False) -> None:
     """Show a run: parameters, result, how its tasks stand."""
-    with home() as opened:
+    with anywhere() as opened:
         row = opened.store.run(run)
         if json:
             emit(whole(row, opened.store, opened.artifacts))
@@ -101,7 +101,7 @@ def logs(
     """Print what a run's tasks printed and logged, task by task."""
     from weft.cli.logs import print_run  # noqa: PLC0415 - one subcommand's
 
-    with home() as opened:
+    with anywhere() as opened:
         print_run(opened, opened.store.run(run), follow=follow, json=json)
 
 
@@ -110,7 +110,7 @@ def watch(run: Run, /, *, json: Json = False) -> int:
     """Follow a run of any process until it ends; the exit code tells how."""
     from weft.cli.watching import watch_run  # noqa: PLC0415 - one subcommand's
 
-    with home() as opened:
+    with anywhere() as opened:
         return watch_run(opened, opened.store.run(run), json=json)
 
 

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from weft.cli.app import Json, noun
 from weft.cli.output import emit
-from weft.cli.reading import home
+from weft.cli.reading import anywhere
 from weft.cli.style import iso, moment, say, table
 from weft.core.schedule import Plan, check, plan_of
 from weft.dialects.native.durations import seconds
@@ -65,7 +65,7 @@ def list_schedules(
 ) -> None:
     """List schedules, with their next and last tick."""
     prefix = "" if workflow is None else f"{workflow}#"
-    with home() as opened:
+    with anywhere() as opened:
         entries = list(SCHEDULES.all(opened.store, prefix=prefix))
     if json:
         for entry in entries:
@@ -89,7 +89,7 @@ def list_schedules(
 @app.command
 def show(schedule: Name, /, *, json: Json = False) -> None:
     """Show a schedule: what it is, where it stands, its next ticks."""
-    with home() as opened:
+    with anywhere() as opened:
         entry = find(opened.store, schedule)
     state = entry.value
     if json:
@@ -109,27 +109,37 @@ def show(schedule: Name, /, *, json: Json = False) -> None:
 @app.command
 def pause(schedule: Name, /) -> None:
     """Let a schedule make no runs until it is resumed. It keeps its place."""
-    with home() as opened:
+    with anywhere() as opened:
         entry = find(opened.store, schedule)
-        pause_schedule(opened.store, entry.name, now=time.time(), by="cli")
+        if opened.service is not None:
+            opened.service.schedules.pause(entry.name)
+        else:
+            pause_schedule(opened.store, entry.name, now=time.time(), by="cli")
     say(f"{entry.name} is paused")
 
 
 @app.command
 def resume(schedule: Name, /) -> None:
     """Let a paused schedule go on; with catch-up, with every tick since."""
-    with home() as opened:
+    with anywhere() as opened:
         entry = find(opened.store, schedule)
-        after = resume_schedule(opened.store, entry.name, now=time.time(), by="cli")
+        if opened.service is not None:
+            opened.service.schedules.resume(entry.name)
+            after = find(opened.store, entry.name).value
+        else:
+            after = resume_schedule(opened.store, entry.name, now=time.time(), by="cli")
     say(f"{entry.name} goes on" + (f"; next: {moment(after.next_tick)}" if after.next_tick else ""))
 
 
 @app.command
 def trigger(schedule: Name, /) -> None:
     """Have a schedule make a run now, besides its ticks; a service must be running."""
-    with home() as opened:
+    with anywhere() as opened:
         entry = find(opened.store, schedule)
-        trigger_schedule(opened.store, entry.name, now=time.time())
+        if opened.service is not None:
+            opened.service.schedules.trigger(entry.name)
+        else:
+            trigger_schedule(opened.store, entry.name, now=time.time())
     say(f"{entry.name} runs at the scheduler's next look")
 
 

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from weft.cli.app import RUN_HELP, noun
 from weft.cli.asking import ask
-from weft.cli.reading import home
+from weft.cli.reading import anywhere
 from weft.cli.style import say
 from weft.model.errors import UsageError
 
@@ -35,7 +35,7 @@ def send(
             value = msgspec.json.decode(payload)
         except msgspec.DecodeError as exc:
             raise UsageError(f"--payload is not JSON: {exc}", hint="text needs quotes: '\"text\"'") from exc
-    with home() as opened:
+    with anywhere() as opened:
         row = opened.store.run(run)
         packed = opened.artifacts.dumps(value, what="the payload")
         if ask(opened, row, "send", name=event, payload=packed, request_id=id):

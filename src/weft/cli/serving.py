@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from weft.cli.style import say
 from weft.settings import Settings, load_settings
+from weft.store.open import shown
 
 Host = Annotated[str | None, Parameter(help="The address to listen on; by default 127.0.0.1.")]
 Port = Annotated[int | None, Parameter(help="The port; by default 4200, and 0 chooses a free one.")]
@@ -34,7 +35,7 @@ def serve(settings: Settings, *, engine: bool, server: bool) -> int:
         service.start()
         where = f" at {service.http.url}" if service.http is not None else ""
         say(f"weft {_what(engine, server)} is ready{where} ({time.monotonic() - began:.1f} s)")
-        say(f"  store {settings.store_url}")
+        say(f"  store {shown(settings.store_url)}")
         say("  Ctrl-C stops it; runs that are open go on at the next start")
         service.wait()
         say("stopping: what runs may end (Ctrl-C again to stop at once)")

@@ -8,8 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import msgspec
-
+from weft.cli.document import document as document_of
 from weft.dialects.native.dag import Dag
 from weft.dialects.native.found import Workflow, kind_of, parameters_of, workflows
 from weft.dialects.native.parameters import Parameters
@@ -54,7 +53,7 @@ class Target:
         given: dict[str, Any] = {}
         parameters = self.parameters
         if document is not None:
-            given.update(_document(document))
+            given.update(document_of(document))
         for pair in pairs:
             name, equals, text = pair.partition("=")
             if not equals or not name:
@@ -145,19 +144,3 @@ def _named(module: ModuleType, found: Mapping[str, Workflow], name: str, where: 
     near = difflib.get_close_matches(name, list(found), n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(found) or 'none'}"
     raise NotFound(f"there is no {name!r} in it", where=where, hint=hint)
-
-
-def _document(text: str) -> dict[str, Any]:
-    if text == "-":
-        text = sys.stdin.read()
-    elif text.startswith("@"):
-        try:
-            text = Path(text[1:]).read_text(encoding="utf-8")
-        except OSError as exc:
-            raise NotFound(f"the parameters cannot be read: {exc.strerror}", where=text[1:]) from exc
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, msgspec.ValidationError) as exc:
-        raise UsageError(
-            f"--params-json is not a JSON object: {exc}", hint="""write --params-json '{"name": 1}'"""
-        ) from exc

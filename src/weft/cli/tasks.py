@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from weft.cli.app import RUN_HELP, Json, noun
 from weft.cli.output import emit, task_object
-from weft.cli.reading import Home, home
+from weft.cli.reading import Home, anywhere
 from weft.cli.style import moment, say, table
 from weft.core.changes import TaskChanged
 from weft.model.rows import RunRow, TaskRow
@@ -35,7 +35,7 @@ def list_tasks(
     json: Json = False,
 ) -> None:
     """List a run's task runs, in order."""
-    with home() as opened:
+    with anywhere() as opened:
         row = opened.store.run(run)
         rows = islice(opened.tasks(row.run, " ".join(query)), limit)
         if json:
@@ -62,7 +62,7 @@ def list_tasks(
 @app.command
 def show(run: Run, task: TaskRef, /, *, json: Json = False) -> None:
     """Show one task run: inputs, result, error and every change of its state."""
-    with home() as opened:
+    with anywhere() as opened:
         row = opened.store.run(run)
         found = opened.task(row, task)
         changes = opened.store.events(row.run, found.idx)
@@ -104,7 +104,7 @@ def logs(
     """Print what one task run printed and logged."""
     from weft.cli.logs import print_task  # noqa: PLC0415 - one subcommand's
 
-    with home() as opened:
+    with anywhere() as opened:
         row = opened.store.run(run)
         print_task(opened, row, opened.task(row, task), attempt, follow=follow)
 

@@ -15,9 +15,17 @@ _LOOK_S = 0.2
 _PAGE = 5000
 
 
-def watch_run(opened: Home, row: RunRow, *, json: bool) -> int:
+def see_through(opened: Home, row: RunRow, *, json: bool) -> int:
+    """Follow a run of a service to its end, and say how it ended as ``weft run`` does."""
+    from weft.cli.outcome import tell  # noqa: PLC0415 - brings the engine, which watching does not need
+
+    watch_run(opened, row, json=False, silent=json)
+    return tell(opened, opened.store.run_by_id(row.run), json=json)
+
+
+def watch_run(opened: Home, row: RunRow, *, json: bool, silent: bool = False) -> int:
     """Show a run's changes as they are committed, from its first, until it ends."""
-    choice = "off" if json else opened.settings.progress
+    choice = "off" if json or silent else opened.settings.progress
     display = progress("plain" if choice == "auto" and row.state.terminal else choice)
     after = 0
     while True:

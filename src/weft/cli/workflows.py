@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from weft.cli.app import Json, Yes, noun
 from weft.cli.asking import me
 from weft.cli.output import emit, value_of
-from weft.cli.reading import Home, home
+from weft.cli.reading import Home, anywhere, home
 from weft.cli.style import iso, moment, say, table
 from weft.model.errors import UsageError
 from weft.model.projects import VersionEntry, WorkflowEntry, version_name
@@ -33,7 +33,7 @@ def list_workflows(
     json: Json = False,
 ) -> None:
     """List deployed workflows."""
-    with home() as opened:
+    with anywhere() as opened:
         found = [
             each.value
             for each in WORKFLOWS.all(opened.store)
@@ -64,7 +64,7 @@ def list_workflows(
 @app.command
 def show(name: Name, /, *, json: Json = False) -> None:
     """Show a workflow: where it is, what it takes, when it runs."""
-    with home() as opened:
+    with anywhere() as opened:
         entry = _workflows(opened).get(name).value
         schedules = list(SCHEDULES.all(opened.store, prefix=f"{name}#"))
         if json:
@@ -141,18 +141,24 @@ def diff(
 @app.command
 def pause(names: Annotated[list[str], Parameter(help="Workflows' names.")], /) -> None:
     """Let workflows rest: their schedules and triggers make no runs."""
-    with home() as opened:
+    with anywhere() as opened:
         for name in names:
-            _workflows(opened).pause(name, by=me())
+            if opened.service is not None:
+                opened.service.workflows.pause(name)
+            else:
+                _workflows(opened).pause(name, by=me())
             say(f"paused {name}")
 
 
 @app.command
 def resume(names: Annotated[list[str], Parameter(help="Workflows' names.")], /) -> None:
     """Let paused workflows go on."""
-    with home() as opened:
+    with anywhere() as opened:
         for name in names:
-            _workflows(opened).resume(name, by=me())
+            if opened.service is not None:
+                opened.service.workflows.resume(name)
+            else:
+                _workflows(opened).resume(name, by=me())
             say(f"resumed {name}")
 
 
@@ -186,7 +192,9 @@ def _state(entry: WorkflowEntry) -> str:
 def _default(opened: Home, each: Any) -> str:
     if each.required:
         return ""
-    return f" = {each.fact + '()' if each.fact else opened.artifacts.preview(each.default, limit=100)}"
+    if each.fact:
+        return f" = {each.fact}()"
+    return "" if each.default is None else f" = {opened.artifacts.preview(each.default, limit=100)}"
 
 
 def _object(opened: Home, entry: WorkflowEntry) -> dict[str, Any]:
@@ -204,6 +212,11 @@ def _object(opened: Home, entry: WorkflowEntry) -> dict[str, Any]:
     plain.setdefault("paused", False)
     plain.setdefault("gone", False)
     plain["deployed_at"] = iso(entry.deployed_at)
+    if opened.service is not None:  # Which the API does not tell.
+        for name in ("snapshot", "variable", "code", "environment"):
+            del plain[name]
+        for each in plain["params"]:
+            del each["default"]
     return plain
 
 

@@ -11,6 +11,9 @@ class Clock(Protocol):
     def now(self) -> float:
         """Unix seconds."""
 
+    def elapsed(self) -> float:
+        """Seconds since some moment; nobody sets this back."""
+
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
 
@@ -21,6 +24,10 @@ class SystemClock:
     def now(self) -> float:
         """Unix seconds."""
         return time.time()
+
+    def elapsed(self) -> float:
+        """Seconds since some moment; nobody sets this back."""
+        return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Let time pass."""

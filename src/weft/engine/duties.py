@@ -56,12 +56,21 @@ class Duties:
         self._claim_at = 0.0
         self._bury_at = 0.0
         self.leased_until = 0.0
+        self._leased_for = 0.0
         self._unchecked: list[int] = []
 
     def begin(self, now: float) -> None:
         """The engine has just got its lease."""
         self._beat_at = now + self._lease_s / 3
         self.leased_until = now + self._lease_s
+        self._leased_for = self._engine.clock.elapsed() + self._lease_s
+
+    def lapsed(self, now: float) -> bool:
+        """Whether the lease is over, though nobody may have noticed yet.
+
+        By the clock that others go by or, should that have been set back, by the one that never is.
+        """
+        return now >= self.leased_until or self._engine.clock.elapsed() >= self._leased_for
 
     def hurry(self) -> None:
         """Somebody says that there is something to hear: look at the next opportunity."""
@@ -119,7 +128,7 @@ class Duties:
     def beat(self) -> None:
         """Prolong the lease when it is time to."""
         engine = self._engine
-        now = engine.clock.now()
+        now, elapsed = engine.clock.now(), engine.clock.elapsed()
         # A clock that was set back must not keep it waiting until it has caught up.
         early = self._beat_at - self._lease_s / 3 <= now < self._beat_at
         if early or engine.halted is not None:
@@ -128,7 +137,9 @@ class Duties:
         with engine.turning:
             try:
                 engine.store.heartbeat(engine.id, expires_at=now + self._lease_s)
-                lapsed, self.leased_until = now >= self.leased_until, now + self._lease_s
+                lapsed = self.lapsed(now)
+                self.leased_until = now + self._lease_s
+                self._leased_for = elapsed + self._lease_s
                 if lapsed:
                     engine.sharing.lose()
                 self._check_ownership(len(engine.state.runs) if lapsed else OWNED_CHECKS)

@@ -146,7 +146,7 @@ class Sharing:
 
     def lapsed(self, now: float) -> bool:
         """Whether the lease, and with it every share, is over."""
-        return self._on and now >= self._engine.duties.leased_until
+        return self._on and self._engine.duties.lapsed(now)
 
     def share(self, key: str) -> int:
         """The slots of a limit that are this engine's, as it last wrote or read."""

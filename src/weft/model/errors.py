@@ -255,6 +255,12 @@ class TooMany(UsageError):
     code = "W1515"
 
 
+class NotRemote(UsageError):
+    """A command that works on this machine's store, asked for at a service elsewhere."""
+
+    code = "W1516"
+
+
 class ProjectError(UsageError):
     """A project whose files cannot be deployed."""
 
@@ -433,6 +439,12 @@ class Conflict(StoreError):
     code = "W3108"
 
 
+class StoreNotEmpty(StoreError):
+    """A store that is to be filled holds something."""
+
+    code = "W3110"
+
+
 class SecretUnreadable(WorldError):
     """A secret was sealed with a key that is not here."""
 
@@ -461,6 +473,18 @@ class PortTaken(WorldError):
     """The address that the service should listen on is used by another process, or is not ours to use."""
 
     code = "W3400"
+
+
+class ServiceUnreachable(WorldError):
+    """A service that gives no answer, or none that is its own."""
+
+    code = "W3401"
+
+
+class TimedOut(WorldError):
+    """What was waited for did not come in time."""
+
+    code = "W3402"
 
 
 class GitFailed(WorldError):

@@ -134,10 +134,12 @@ def take(
     manifest = Manifest(tuple(files))
     data = _encode(manifest)
     digest = digest_of(data)
-    if not blobs.exists(digest):
-        for each in files:
-            if not each.link and not blobs.exists(each.digest):
-                _keep(root, each, blobs)
+    # Each is touched although a manifest tells that they were there: one that nobody refers to may be about
+    # to be collected, file by file.
+    for each in files:
+        if not each.link and not blobs.keep(each.digest):
+            _keep(root, each, blobs)
+    if not blobs.keep(digest):
         blobs.put(data)
     memory.save({path for path, _ in found})
     return Snapshot(digest, manifest)

@@ -11,9 +11,11 @@ the folder, and links are made last, so that nothing is written through one.
 import os
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
-from weft.artifacts.blobs import Blobs, check_digest
+from weft.artifacts.blobs import REFRESH_S, Blobs, check_digest
 from weft.model.errors import ProjectError, StoreError, UnsafePath
 from weft.projects.snapshot import File, Snapshot, check_link, read
 
@@ -42,6 +44,10 @@ def unpack(home: Path, blobs: Blobs, digest: str, *, snapshot: Snapshot | None =
     """
     folder = folder_of(home, digest)
     if folder.is_dir():
+        # Who asks may not have said yet, in the store, that it is needed: see service/collection.py.
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > REFRESH_S:
+                os.utime(folder)
         return folder
     files = list((snapshot or read(digest, blobs)).files.values())
     for each in files:

@@ -38,6 +38,7 @@ from weft.runtime.signals import Cancelled, Fail, Skip, TimedOut, WaitFor
 
 _TARGETS_MAX = 4096
 _SUCCEEDED = TaskState.SUCCEEDED
+_PLAIN = frozenset({int, float, str, bytes, list, tuple, dict, set, frozenset})
 
 _Verdict = tuple[TaskState, Result | None, ErrorInfo | None, bool | None, tuple[str, ...] | None, Wait | None]
 
@@ -262,9 +263,19 @@ class Runner:
     def _returned(self, attempt: Attempt, value: Any) -> _Verdict:
         if attempt.phase == "check":
             value = bool(value)
+        elif not _tells(value):
+            wait = self._poke(attempt)
+            if wait is not None:
+                return TaskState.WAITING, None, None, None, None, wait
         chosen = _chosen(value) if attempt.branch else None
         result = self.artifacts.dumps(value, what=f"the result of task {attempt.key!r}")
         return _SUCCEEDED, result, None, None, chosen, None
+
+    def _poke(self, attempt: Attempt) -> Wait | None:
+        """When to ask a task again that had nothing to tell; ``None`` for one that is asked once."""
+        target = self._targets.get(attempt.call) if type(attempt.call) is PythonCall else None
+        wait: Wait | None = None if target is None else getattr(target.found, "poke", None)
+        return wait
 
     def _raised(self, attempt: Attempt, exc: BaseException) -> _Verdict:
         """What an exception means. Ends the chain of references to its frames, which hold the task's data."""
@@ -311,6 +322,11 @@ class Runner:
         if verdict is None:
             return False if isinstance(exc, NotSerializable) else None
         return bool(verdict)
+
+
+def _tells(value: Any) -> bool:
+    """Whether a value is more than "not yet"; what has no plain truth (an array, a table) always is."""
+    return not (value is None or value is False or (type(value) in _PLAIN and not value))
 
 
 def timeout_error(attempt: Attempt, exc: BaseException | None = None) -> ErrorInfo:

@@ -1,6 +1,7 @@
 """Which store a name means."""
 
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from weft.model.errors import StoreReadOnly, UsageError
 from weft.store.protocol import Store
@@ -43,6 +44,18 @@ def open_store(url: str | Path, *, durability: str = "full") -> Store:
     from weft.store.sqlite import SqliteStore  # noqa: PLC0415 - the driver loads only if a file is opened
 
     return SqliteStore(Path(path).expanduser(), durability=durability)
+
+
+def shown(url: str | Path) -> str:
+    """A store's name for people: without the password that is in it."""
+    name = str(url)
+    if not name.startswith(_POSTGRES):
+        return name
+    parts = urlsplit(name)
+    user, _, server = parts.netloc.rpartition("@")
+    user = user.partition(":")[0]
+    query = "&".join(each for each in parts.query.split("&") if not each.startswith("password="))
+    return urlunsplit((parts.scheme, f"{user}@{server}" if user else server, parts.path, query, ""))
 
 
 def make_home(home: Path) -> None:

@@ -7,6 +7,7 @@ each commit: it locks the rows of the runs that it touches, and a claim needs th
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -22,10 +23,13 @@ from weft.store.postgres_listen import Listener
 from weft.store.postgres_place import GRAPH_LOCK, LOG_LOCK, place
 from weft.store.postgres_read import PostgresReader
 from weft.store.postgres_records import write_records
+from weft.store.postgres_schema import SCHEMA_VERSION
 from weft.store.postgres_session import Rows, Session, Statement
+from weft.store.postgres_transfer import PostgresRows, reading, writing
 from weft.store.protocol import Request, Write
 from weft.store.rows import decode_request
 from weft.store.statements import statements
+from weft.store.transfer import About
 
 DELETE_ROWS = 10_000
 """Rows deleted in one transaction. They block nobody; only the writer of this process waits for it."""
@@ -197,6 +201,19 @@ class PostgresStore(PostgresReader):
             each.close()
         self._readers.close()
         self._writer.close()
+
+    def outgoing(self) -> AbstractContextManager[PostgresRows]:
+        """See ``transfer.Movable``."""
+        return reading(self.place)
+
+    def incoming(self) -> AbstractContextManager[PostgresRows]:
+        """See ``transfer.Movable``."""
+        return writing(self.place)
+
+    def about(self) -> About:
+        """See ``transfer.Movable``."""
+        version, size, now = self._fetch("about", self.place.schema)[0]
+        return About(kind="postgresql", server=version, schema=SCHEMA_VERSION, size=size, now=now)
 
     @property
     def _notify(self) -> Statement:

@@ -7,7 +7,8 @@ SQLite's write lock makes their commits one after another, and fencing makes the
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,12 @@ from weft.store.batch import Batch, encode, error_json, plan
 from weft.store.event_log import EMPTY, bounds, encode_block
 from weft.store.protocol import Request, Write
 from weft.store.rows import decode_request
-from weft.store.sqlite_connection import Writer
+from weft.store.sqlite_connection import SCHEMA_VERSION, Writer, sqlite_version
 from weft.store.sqlite_read import SqliteReader
 from weft.store.sqlite_records import write_records
+from weft.store.sqlite_transfer import SqliteRows, copy_file
 from weft.store.statements import statements
+from weft.store.transfer import About
 
 DELETE_ROWS = 2000
 """Rows deleted in one transaction: some 5 ms, which is how long a commit may have to wait."""
@@ -196,6 +199,31 @@ class SqliteStore(SqliteReader):
         """See ``Store.close``."""
         self._readers.close()
         self._writer.close()
+
+    @contextmanager
+    def outgoing(self) -> Iterator[SqliteRows]:
+        """See ``transfer.Movable``."""
+        with self._readers.connection(snapshot=True) as db:
+            yield SqliteRows(db)
+
+    @contextmanager
+    def incoming(self) -> Iterator[SqliteRows]:
+        """See ``transfer.Movable``."""
+        with self._writer.transaction() as db:
+            yield SqliteRows(db)
+
+    def about(self) -> About:
+        """See ``transfer.Movable``."""
+        files = [self.path, self.path.with_name(f"{self.path.name}-wal")]
+        size = sum(each.stat().st_size for each in files if each.exists())
+        return About(
+            kind="sqlite", server=sqlite_version(), schema=SCHEMA_VERSION, size=size, now=time.time()
+        )
+
+    def backup(self, path: Path, progress: Callable[[int, int], object] = lambda *_: None) -> None:
+        """Write the store as it is now into a new SQLite file; others may go on writing meanwhile."""
+        with self._readers.connection(snapshot=True) as db:
+            copy_file(db, path, progress)
 
     def _refused(self, db: apsw.Connection, batch: Batch, engine: int, epochs: Mapping[int, int]) -> set[int]:
         """The runs of the batch that the caller may not touch."""

@@ -69,9 +69,9 @@ def open_vault(home: Path, setting: str = "") -> Vault:
         UsageError: The setting or the file holds no key.
     """
     if setting:
-        return Vault([_key(each, "the setting secret_key") for each in setting.split(",")])
+        return Vault([key_of(each, "the setting secret_key") for each in setting.split(",")])
     path = home / KEY_FILE
-    return Vault([_key(_read_or_make(path), str(path))])
+    return Vault([key_of(_read_or_make(path), str(path))])
 
 
 def new_key() -> str:
@@ -100,7 +100,16 @@ def _read_or_make(path: Path) -> str:
     return path.read_text("ascii")
 
 
-def _key(text: str, where: str) -> bytes:
+def key_of(text: str, where: str) -> bytes:
+    """The key that ``new_key`` wrote so.
+
+    Args:
+        text: The text.
+        where: Where it is from, for the error.
+
+    Raises:
+        UsageError: It is none.
+    """
     try:
         key = base64.urlsafe_b64decode(text.strip().encode())
     except (binascii.Error, ValueError):

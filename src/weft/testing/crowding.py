@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from weft.core.state import LOCAL
 from weft.model.attempts import Attempt, AttemptId
 from weft.model.errors import NotFound
+from weft.model.states import LIVE
 from weft.store.protocol import Reader
 from weft.testing.executor import Held
 from weft.testing.process import Process
@@ -88,7 +89,7 @@ class Crowding:
                 found.update({key: _told(process, key, slots) for key, slots in used.items()})
         for each in self._cluster:
             owner = self._owner(each[0])
-            if owner not in live:
+            if owner not in live and self._lives(each):
                 slots = self._slots.get(each, ())
                 found.update({key: count for key, count in slots if (owner, key) in self._told})
         return found
@@ -102,6 +103,11 @@ class Crowding:
                 for task in run.tasks.values():
                     found.update(dict(task.held))
         return found
+
+    def _lives(self, attempt: AttemptId) -> bool:
+        """Whether an attempt counts for the store; one that was given up is only about to end."""
+        row = self._store.task(attempt[0], attempt[1])
+        return row.attempt == attempt[2] and row.state in LIVE
 
     def _owner(self, run: int) -> int:
         try:

@@ -55,8 +55,8 @@ class Fates:
         chance = 1.0 if self.calm else rng.random()
         if chance < 0.05:
             return Ended(attempt.id, TaskState.LOST, ended_at=now)
-        # In the calm too a daemon ends by itself now and then: it may hold the last slot of its group.
-        if kind == "daemon" and rng.random() < (0.9 if self.calm else 0.8):
+        # In the calm too a daemon ends by itself now and then: it may hold the last slot of a limit.
+        if kind == "daemon" and rng.random() < (0.6 if self.calm else 0.8):
             return None
         if chance < 0.08:
             return Ended(attempt.id, TaskState.SKIPPED, ended_at=now)

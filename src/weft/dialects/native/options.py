@@ -21,6 +21,7 @@ from weft.model.policies import (
     Retry,
     Timeout,
 )
+from weft.model.waits import PokeWait
 
 HookFn = Callable[[dict[str, Any]], Any]
 """A function that is told of a state change: a dict with ``run_id``, ``workflow``, ``key``, ``name``,
@@ -75,6 +76,8 @@ class TaskOptions(TypedDict, total=False):
         short_circuit: Whether a false result skips all that comes after it in a ``@dag``, whatever its rule;
             ``"direct"``: only what comes directly after it.
         max_active: Items of its ``.map`` that may be live at once.
+        poke: It is run again so often until it returns something true, and holds no worker in between; a
+            duration, or ``poke(...)``.
         outputs: The assets that it updates: ``asset(...)``, a name, or a list of these.
         deadline: Seconds after the run's start past which it is late: automations can tell about it.
     """
@@ -122,6 +125,7 @@ class TaskOptions(TypedDict, total=False):
     branch: bool
     short_circuit: bool | Literal["direct"]
     max_active: int
+    poke: Duration | PokeWait
     outputs: Asset | str | Sequence[Asset | str]
     deadline: Duration
 
@@ -141,6 +145,48 @@ def check_names(options: TaskOptions, known: Mapping[str, Any]) -> None:
 def deadline_of(options: TaskOptions) -> float | None:
     """Seconds after the run's start past which it is late."""
     return _positive(options, "deadline")
+
+
+def poke(
+    every: Duration,
+    *,
+    timeout: Duration | None = None,
+    backoff: float = 1.0,
+    longest: Duration | None = None,
+    skip: bool = False,
+) -> PokeWait:
+    """How a task waits for something that only asking tells.
+
+    Args:
+        every: The pause between two tries.
+        timeout: How long all of it may take; then it fails.
+        backoff: Factor by which the pause grows each time.
+        longest: The longest pause.
+        skip: Whether it is skipped past the timeout instead of failing.
+
+    Raises:
+        InvalidPolicy: A number makes no sense.
+    """
+    every_s = seconds(every, what="poke")
+    if every_s <= 0:
+        raise InvalidPolicy("poke must be a positive duration", hint='poke="30s"')
+    if backoff < 1:
+        raise InvalidPolicy(f"backoff is {backoff}, and pauses must not shrink")
+    return PokeWait(
+        interval_s=every_s,
+        factor=float(backoff),
+        interval_s_max=None if longest is None else seconds(longest, what="longest"),
+        timeout_s=None if timeout is None else seconds(timeout, what="timeout"),
+        soft_fail=skip,
+    )
+
+
+def poke_of(options: TaskOptions) -> PokeWait | None:
+    """How a task is asked again, if it is."""
+    given = options.get("poke")
+    if given is None or isinstance(given, PokeWait):
+        return given
+    return poke(given)
 
 
 def retry_of(options: TaskOptions) -> Retry | None:

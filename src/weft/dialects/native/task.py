@@ -33,6 +33,7 @@ from weft.dialects.native.options import (
     hooks_of,
     map_of,
     placement_of,
+    poke_of,
     pools_of,
     rate_limits_of,
     resources_of,
@@ -99,6 +100,7 @@ class Task(Generic[P, R]):
         self._mapped: tuple[Node, str] | None = None
         # Policies are checked where they are written, not when the task first runs.
         self._policies = self._read_policies()
+        self.poke = poke_of(options)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

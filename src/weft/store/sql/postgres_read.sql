@@ -132,3 +132,11 @@ SELECT run FROM doomed ORDER BY run;
 -- name: damaged_pages
 -- Pages that did not match their checksum since the statistics began; NULL without checksums.
 SELECT coalesce(checksum_failures, 0) FROM pg_stat_database WHERE datname = current_database();
+
+-- name: about
+-- Version of the server, the bytes of all tables and indexes of a schema, and the time there.
+SELECT
+    current_setting('server_version'), coalesce(sum(pg_total_relation_size(pg_class.oid)), 0)::bigint,
+    extract(epoch FROM clock_timestamp())::float8
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE nspname = $1 AND relkind = 'r';
