@@ -29,6 +29,8 @@ docs:       ## pages that are generated from the code
 	$(BIN)/python scripts/settings_reference.py
 	$(BIN)/python scripts/metrics_reference.py
 	$(BIN)/python scripts/api_reference.py
+	$(BIN)/python scripts/openapi_reference.py
+	$(BIN)/python scripts/client_from_openapi.py
 
 bench:      ## one JSON line a figure, rivals included where their environments exist
 	$(BIN)/python benchmarks/run.py

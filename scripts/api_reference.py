@@ -22,6 +22,7 @@ from weft.dialects.native import task as native
 from weft.dialects.native.dag import DagOptions
 from weft.dialects.native.options import TaskOptions
 from weft.dialects.native.schedules import ScheduleOptions, TickOptions
+from weft.dialects.native.triggers import TriggerOptions
 from weft.model.policies import Cache, Concurrency, Resources
 from weft.model.rules import TriggerRule
 from weft.model.states import LIVE, RUN_TERMINAL, TERMINAL, RunState, TaskState
@@ -81,8 +82,16 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "When a workflow runs by itself: `schedule=` of `@dag` and `@flow` takes these.",
         ("cron", "every", "rrule", "once", "Schedule", "Cron", "Every", "RRule", "Once"),
     ),
-    "Policies": ("What some options take.", tuple(POLICIES)),
+    "Triggers": (
+        "What else makes a workflow run: `trigger=` of `@dag` and `@flow`. A task's `outputs=` takes assets.",
+        ("asset", "on_run", "on_event", "on_file", "trigger", "happening", "Asset", "When"),
+    ),
+    "Policies": ("What some options take.", ("poke", *POLICIES)),
     "Inside a task": ("", ("current", "Context", "Skip", "Fail")),
+    "Variables and secrets": (
+        "What code may ask for by name while it runs.",
+        ("variable", "secret", "connection", "Connection"),
+    ),
     "Errors": ("All of them, by code: [errors](errors.md).", ("WeftError", "TaskFailed")),
 }
 
@@ -179,6 +188,7 @@ def render_api() -> str:
         if head == "Workflows":
             parts += options("TaskOptions", TaskOptions, "Options of `@task`, `@flow` and `shell`.")
             parts += options("ScheduleOptions", ScheduleOptions, "Further options of `@flow`.")
+            parts += options("TriggerOptions", TriggerOptions, "Further options of `@flow`.")
             parts += options("DagOptions", DagOptions, "Options of `@dag`.")
             parts.append(durations())
         if head == "Schedules":

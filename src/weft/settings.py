@@ -31,6 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         pools: Slots by pool.
         host: The address that the service listens on.
         port: Its port; 0 chooses a free one.
+        hosts: Further names under which the service may be reached; ``*`` is any.
+        origins: Origins of other pages that may use the API, as ``https://tools.example.com``.
         base_url: Where people reach the service, for links in messages; "" gives none.
         server: The service that commands talk to instead of the store on this machine, such as
             ``http://weft.example:4200`` or ``unix:///run/weft.sock``; "" is this machine. The token for it is
@@ -60,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pools: dict[str, int] = {}
     host: str = "127.0.0.1"
     port: int = 4200
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
     base_url: str = ""
     server: str = ""
     queues: tuple[str, ...] = ()
@@ -85,6 +89,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 PROJECT_KEYS = ("name", "workflows")
 """What a project says of itself in the same place, for ``weft deploy`` (``projects/environment.py``)."""
+
+LISTS = frozenset({"hosts", "origins", "queues"})
+"""Settings that hold several words: with commas in the environment."""
 
 CHOICES = {
     "durability": ("full", "relaxed"),
@@ -140,7 +147,7 @@ def _environment() -> dict[str, Any]:
     for name in Settings.__struct_fields__:
         text = os.environ.get(f"WEFT_{name.upper()}")
         if text:
-            found[name] = _table(text) if name == "pools" else text.split(",") if name == "queues" else text
+            found[name] = _table(text) if name == "pools" else text.split(",") if name in LISTS else text
     return found
 
 

@@ -55,7 +55,7 @@ def port(settings: Settings) -> Found:
 
 def limits(_: Settings) -> Found:
     """Whether the process may open as many files as a service does."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if soft != resource.RLIM_INFINITY and soft < FILES_MIN:
         fix = f"ulimit -n {FILES_MIN}, or LimitNOFILE= of the systemd unit"
         return ("limits", "warning", f"only {soft} files may be open at once", fix)

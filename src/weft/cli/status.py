@@ -250,7 +250,7 @@ def _show(found: Status) -> None:
         say("no engine is at work: weft up")
     if found.failed:
         print()
-        failed = [(each["run"], each["workflow"], each["ended"] or "", each["error"]) for each in found.failed]
-        table(failed, ("FAILED", "WORKFLOW", "ENDED", "ERROR"))
+        bad = [(each["run"], each["workflow"], each["ended"] or "", each["error"]) for each in found.failed]
+        table(bad, ("FAILED", "WORKFLOW", "ENDED", "ERROR"))
     for each in found.warnings:
         print(f"{paint('!', 'yellow', sys.stdout)} {each}")

@@ -131,7 +131,7 @@ class Call(Generic[T]):
         if answer.status >= 300:
             raise_problem(answer.status, answer.headers, answer.body, self.operation)
         if self.answer is type(None):
-            return cast(T, None)
+            return None
         if self.answer is bytes:
             return cast(T, answer.body)
         try:

@@ -29,6 +29,16 @@ class Audit(Group[F]):
     list = listing(operations.list_audit)
 
 
+class Automations(Group[F]):
+    """Operations of ``client.automations``."""
+
+    delete = operation(operations.delete_automation)
+    list = listing(operations.list_automations)
+    put = operation(operations.put_automation)
+    show = operation(operations.show_automation)
+    update = updating(operations.show_automation, operations.put_automation)
+
+
 class Backfills(Group[F]):
     """Operations of ``client.backfills``."""
 
@@ -40,6 +50,17 @@ class Backfills(Group[F]):
     show = operation(operations.show_backfill)
 
 
+class Channels(Group[F]):
+    """Operations of ``client.channels``."""
+
+    delete = operation(operations.delete_channel)
+    list = listing(operations.list_channels)
+    put = operation(operations.put_channel)
+    show = operation(operations.show_channel)
+    test = operation(operations.test_channel)
+    update = updating(operations.show_channel, operations.put_channel)
+
+
 class Connections(Group[F]):
     """Operations of ``client.connections``."""
 
@@ -48,6 +69,14 @@ class Connections(Group[F]):
     put = operation(operations.put_connection)
     show = operation(operations.show_connection)
     update = updating(operations.show_connection, operations.put_connection)
+
+
+class Deliveries(Group[F]):
+    """Operations of ``client.deliveries``."""
+
+    list = listing(operations.list_deliveries)
+    resend = operation(operations.resend_delivery)
+    show = operation(operations.show_delivery)
 
 
 class Engines(Group[F]):
@@ -106,6 +135,7 @@ class Runs(Group[F]):
     change = operation(operations.change_runs)
     clear = operation(operations.clear_run)
     create = operation(operations.create_run)
+    create_many = operation(operations.create_runs)
     delete = operation(operations.delete_run)
     edit = operation(operations.edit_run)
     explain = operation(operations.explain_run)
@@ -212,8 +242,11 @@ class Groups(Generic[F]):
         approvals: Its operations.
         assets: Its operations.
         audit: Its operations.
+        automations: Its operations.
         backfills: Its operations.
+        channels: Its operations.
         connections: Its operations.
+        deliveries: Its operations.
         engines: Its operations.
         events: Its operations.
         happenings: Its operations.
@@ -235,8 +268,11 @@ class Groups(Generic[F]):
         self.approvals: Approvals[F] = Approvals(face)
         self.assets: Assets[F] = Assets(face)
         self.audit: Audit[F] = Audit(face)
+        self.automations: Automations[F] = Automations(face)
         self.backfills: Backfills[F] = Backfills(face)
+        self.channels: Channels[F] = Channels(face)
         self.connections: Connections[F] = Connections(face)
+        self.deliveries: Deliveries[F] = Deliveries(face)
         self.engines: Engines[F] = Engines(face)
         self.events: Events[F] = Events(face)
         self.happenings: Happenings[F] = Happenings(face)

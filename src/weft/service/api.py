@@ -38,7 +38,9 @@ class ApiServer:
             workflows=service.workflows,
             clock=clock,
             settings=settings,
-            authority=Authority(store, clock, local_user=local_user),
+            authority=Authority(
+                store, clock, local_user=local_user, hosts=settings.hosts, origins=settings.origins
+            ),
             trail=Trail(store, clock, entropy),
             logs=FileLogs(service.home),
             live=Live(

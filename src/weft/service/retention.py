@@ -7,6 +7,7 @@ nothing is pruned too: people delete runs by hand.
 import logging
 import shutil
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from weft.engine.clock import Clock
@@ -34,9 +35,19 @@ class Retention:
         home: Weft's folder, with the logs.
         keep_days: Days; 0 keeps every run.
         clock: The time.
+        also: What else is called with each look, to forget something of its own.
     """
 
-    def __init__(self, store: Store, home: Path, keep_days: float, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        home: Path,
+        keep_days: float,
+        *,
+        clock: Clock,
+        also: Sequence[Callable[[], object]] = (),
+    ) -> None:
+        self._also = also
         self._store = store
         self._home = home
         self._keep_s = keep_days * 86_400
@@ -57,6 +68,8 @@ class Retention:
 
     def step(self) -> int:
         """Forget a batch. Returns how many runs were forgotten."""
+        for each in self._also:
+            each()
         if self._keep_s <= 0:
             return 0
         before = self._clock.now() - self._keep_s

@@ -23,7 +23,7 @@ from weft.artifacts.artifacts import Artifacts
 from weft.artifacts.blobs import FileBlobs
 from weft.core.changes import Change, RunAdded, RunChanged
 from weft.engine.backfills import Backfills
-from weft.engine.clock import SystemClock
+from weft.engine.clock import SystemClock, entropy
 from weft.engine.control import QUEUE, Control
 from weft.engine.engine import Engine
 from weft.engine.follower import Follower
@@ -44,6 +44,7 @@ from weft.observability.service_logs import configure_logs
 from weft.observability.tracing import open_tracing
 from weft.projects.unpack import restore
 from weft.projects.workflows import Workflows
+from weft.server.auth.trail import Trail
 from weft.service.operations import LogTails, RunOperations, Unsealed
 from weft.service.retention import Retention
 from weft.settings import Settings
@@ -194,6 +195,7 @@ class Service:
                 each.hurry()
             ends.take(changes)
 
+        trail = Trail(store, clock, entropy)
         engine.listen(committed)
         return [
             notifications,
@@ -202,7 +204,7 @@ class Service:
             triggers,
             Backfills(store, self.control, self.workflows, clock=clock),
             scheduler,
-            Retention(store, self.home, self.settings.keep_days, clock=clock),
+            Retention(store, self.home, self.settings.keep_days, clock=clock, also=[trail.prune]),
         ]
 
     def _make_server(self) -> "ApiServer":

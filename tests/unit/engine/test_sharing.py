@@ -258,6 +258,25 @@ def test_a_lease_that_lapsed_unseen_costs_nothing_but_a_write(
     here.finish()
 
 
+def test_a_clock_that_is_set_back_gives_no_lease_back(store: Store, clock: FakeClock, machine: Make) -> None:
+    """By its own count of time the lease is over, and the slots are another engine's by now."""
+    first, second = machine("a", queues=("elsewhere",)), machine("b")
+    first.engine.submit(RunRequest(broad(4, **IN_POOL), {}))
+    second.submit(broad(4, **IN_POOL))
+    clock.advance(LEASE_S)
+    rounds(clock, (second,), 6)
+    assert second.running() == 2
+    clock.advance(-LEASE_S)
+    first.finish()
+    assert first.running() == 0
+    for _ in range(20):
+        rounds(clock, (first, second), 2)
+        assert first.running() + second.running() <= 2
+        first.finish()
+        second.finish()
+    assert {each.state for each in store.runs()} == {RunState.SUCCEEDED}
+
+
 def test_slots_of_attempts_that_outlive_their_engine_stay_taken(
     store: Store, clock: FakeClock, machine: Make
 ) -> None:

@@ -31,9 +31,11 @@ from weft.client.models.runs import Cancel as Cancel
 from weft.client.models.runs import Clear as Clear
 from weft.client.models.runs import Cleared as Cleared
 from weft.client.models.runs import NewRun as NewRun
+from weft.client.models.runs import NewRuns as NewRuns
 from weft.client.models.runs import RunEdit as RunEdit
 from weft.client.models.runs import RunView as RunView
 from weft.client.models.runs import Signal as Signal
+from weft.client.models.runs import StartedRuns as StartedRuns
 from weft.client.models.schedules import ScheduleView as ScheduleView
 from weft.client.models.schedules import Ticks as Ticks
 from weft.client.models.secrets import SecretBody as SecretBody
@@ -41,6 +43,9 @@ from weft.client.models.secrets import SecretView as SecretView
 from weft.client.models.shared import Asked as Asked
 from weft.client.models.shared import BlockerView as BlockerView
 from weft.client.models.shared import ChangeView as ChangeView
+from weft.client.models.shared import DefinitionBody as DefinitionBody
+from weft.client.models.shared import DefinitionView as DefinitionView
+from weft.client.models.shared import DeliveryView as DeliveryView
 from weft.client.models.shared import ErrorView as ErrorView
 from weft.client.models.shared import GraphView as GraphView
 from weft.client.models.shared import NodeView as NodeView
@@ -58,6 +63,7 @@ from weft.client.models.system import Status as Status
 from weft.client.models.system import Version as Version
 from weft.client.models.tasks import AttemptView as AttemptView
 from weft.client.models.tasks import Mark as Mark
+from weft.client.models.tasks import Marked as Marked
 from weft.client.models.tasks import PublishedView as PublishedView
 from weft.client.models.tasks import ResultView as ResultView
 from weft.client.models.tasks import TaskDetail as TaskDetail

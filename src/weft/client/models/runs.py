@@ -66,12 +66,14 @@ class Clear(msgspec.Struct, kw_only=True, omit_defaults=True):
         dry_run: Only say which task runs it would be.
         only_failed: Only what failed, was cancelled or could not start.
         tasks: Indexes of task runs; none is the whole run.
+        upstream: Also all that comes before them.
     """
 
     downstream: bool = False
     dry_run: bool = False
     only_failed: bool = False
     tasks: list[int] = []
+    upstream: bool = False
 
 
 class Cleared(msgspec.Struct, kw_only=True):
@@ -106,6 +108,16 @@ class NewRun(msgspec.Struct, kw_only=True, omit_defaults=True):
     params: dict[str, Any] = {}
     tags: list[str] = []
     version: int | None = None
+
+
+class NewRuns(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Runs to start together.
+
+    Attributes:
+        runs: Each as for a single one.
+    """
+
+    runs: list[NewRun]
 
 
 class RunEdit(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -164,3 +176,13 @@ class Signal(msgspec.Struct, kw_only=True, omit_defaults=True):
     name: str
     id: str | None = None
     payload: Any | UnsetType = UNSET
+
+
+class StartedRuns(msgspec.Struct, kw_only=True):
+    """Runs that were accepted together.
+
+    Attributes:
+        runs: In the order of the request.
+    """
+
+    runs: list[RunView]

@@ -238,6 +238,70 @@ class TaskView(msgspec.Struct, kw_only=True):
     waits_for: WaitView | None = None
 
 
+class DefinitionBody(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An automation or a channel as it shall be.
+
+    Attributes:
+        definition: Its fields; the how-to page on notifications has them all.
+    """
+
+    definition: dict[str, Any]
+
+
+class DefinitionView(msgspec.Struct, kw_only=True):
+    """An automation or a channel.
+
+    Attributes:
+        changed_at: When it was last written.
+        definition: Its fields. Secrets stand in it by name only.
+        enabled: Whether it does anything.
+        etag: For `If-Match`.
+        name: Its name.
+    """
+
+    changed_at: datetime
+    definition: dict[str, Any]
+    enabled: bool
+    etag: str
+    name: str
+
+
+class DeliveryView(msgspec.Struct, kw_only=True):
+    """Something that an automation does outside, and how that goes.
+
+    Attributes:
+        action: What is done about it.
+        answer: What came of it.
+        automation: Which one; empty for a test.
+        created_at: When it was decided.
+        error: Why the latest try failed; empty if it did not.
+        id: Its id.
+        lane: The queue that it waits in: a channel, a host, or runs.
+        next_at: When it is tried next; null when it is over.
+        run: Id of that run.
+        state: `waiting`, `sent` or `dead`, which was given up.
+        tried_at: When it was last tried.
+        tries: How often it was tried.
+        what: What happened.
+        workflow: Of the run that it is about.
+    """
+
+    action: dict[str, Any]
+    answer: str
+    automation: str
+    created_at: datetime
+    error: str
+    id: str
+    lane: str
+    next_at: datetime | None
+    run: str
+    state: str
+    tried_at: datetime | None
+    tries: int
+    what: str
+    workflow: str
+
+
 class NodeView(msgspec.Struct, kw_only=True):
     """A task's place in a group.
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from weft.client.models.shared import ErrorView, ValueView, WaitView
+from weft.client.models.shared import ErrorView, TaskView, ValueView, WaitView
 
 
 class AttemptView(msgspec.Struct, kw_only=True):
@@ -48,12 +48,30 @@ class Mark(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How a person says that a task run ended.
 
     Attributes:
+        dry_run: Only say which task runs would change.
         result: What it shall have returned, as JSON.
         state: The state.
     """
 
     state: Literal["succeeded", "failed", "skipped"]
+    dry_run: bool = False
     result: Any | UnsetType = UNSET
+
+
+class Marked(msgspec.Struct, kw_only=True):
+    """What a mark changes: the task run, and what could not start because of its old end.
+
+    Attributes:
+        count: How many task runs; none if it has that end already.
+        dry_run: Whether nothing was changed.
+        run: Id of the run.
+        tasks: The first of them, as they were before.
+    """
+
+    count: int
+    dry_run: bool
+    run: str
+    tasks: list[TaskView]
 
 
 class PublishedView(msgspec.Struct, kw_only=True):

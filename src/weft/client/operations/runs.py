@@ -14,10 +14,12 @@ from weft.client.models import (
     Cleared,
     GraphView,
     NewRun,
+    NewRuns,
     RunDetail,
     RunEdit,
     RunView,
     Signal,
+    StartedRuns,
     WhyView,
 )
 from weft.client.paging import Pages
@@ -45,7 +47,9 @@ def list_runs(*, where: str | None = None, page_size: int | None = None) -> Page
     )
 
 
-def create_run(body: NewRun, *, idempotency_key: str | None = None) -> Call[RunDetail]:
+def create_run(
+    body: NewRun, *, idempotency_key: str | None = None, traceparent: str | None = None
+) -> Call[RunDetail]:
     """Start a run; when this answers, it can no longer be lost.
 
     With an `Idempotency-Key` a request may be repeated until it is answered: the first one makes the
@@ -54,12 +58,33 @@ def create_run(body: NewRun, *, idempotency_key: str | None = None) -> Call[RunD
     Args:
         body: A `NewRun`.
         idempotency_key: Chosen by the client: a repeated request with the same key makes nothing new.
+        traceparent: The span that the run belongs to (W3C Trace Context); one that is none is ignored.
     """
     return call(
         "create_run",
         "POST",
         "/runs",
         answer=RunDetail,
+        body=body,
+        headers={"Idempotency-Key": idempotency_key or new_key(), "traceparent": traceparent},
+    )
+
+
+def create_runs(body: NewRuns, *, idempotency_key: str | None = None) -> Call[StartedRuns]:
+    """Start up to 1,000 runs in one transaction: all of them or, if one cannot be, none.
+
+    With an `Idempotency-Key` the request may be repeated: the runs that there are already are not made
+    again.
+
+    Args:
+        body: A `NewRuns`.
+        idempotency_key: Chosen by the client: a repeated request with the same key makes nothing new.
+    """
+    return call(
+        "create_runs",
+        "POST",
+        "/runs/batch",
+        answer=StartedRuns,
         body=body,
         headers={"Idempotency-Key": idempotency_key or new_key()},
     )
@@ -124,7 +149,9 @@ def cancel_run(run: str, body: Cancel | None = None) -> Call[Asked]:
 
 
 def clear_run(run: str, body: Clear) -> Call[Cleared]:
-    """Run parts of a run that has ended again, or say which parts that would be.
+    """Run parts of a run again, or say which parts that would be.
+
+    Of a run that goes on, what has ended in it.
 
     Args:
         run: Id of a run, the beginning of one if it is unique, or `@latest`.
@@ -192,7 +219,7 @@ def resume_run(run: str) -> Call[Asked]:
 
 
 def retry_run(run: str) -> Call[Cleared]:
-    """Run again what failed in a run that has ended, and what follows it.
+    """Run again what failed in a run, and what follows it.
 
     Args:
         run: Id of a run, the beginning of one if it is unique, or `@latest`.

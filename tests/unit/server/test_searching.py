@@ -1,0 +1,70 @@
+"""Looking for lines in a log."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from weft.server import searching
+from weft.server.searching import find_text, line_start, problem_of
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A log with an empty line, a long one, bytes that are no text, and no end of line at its end."""
+    path = tmp_path / "log"
+    path.write_bytes(b"first\n\n" + b"x" * 200_000 + b"needle\n" + b"\xff\xfe needle\tin hay\nlast needle")
+    return path
+
+
+def apart(path: Path, pattern: str, start: int = 0, limit: int = 10) -> list[str]:
+    """The program's answer."""
+    command = [sys.executable, "-I", "-S", searching.__file__, str(path), pattern, str(start), str(limit)]
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()
+
+
+def numbers(told: list[str]) -> list[int]:
+    """The lines that were found."""
+    return [int(each.split("\t")[1]) for each in told if each.startswith("m\t")]
+
+
+def test_both_ways_find_the_same(log: Path) -> None:
+    """The text here, the expression in a process of its own; a line beyond any length has its number too."""
+    here, late = find_text(str(log), "needle", 0, 10, 60.0)
+    assert not late
+    assert numbers(here) == numbers(apart(log, "needle")) == [3, 4, 5]
+    assert here[-1] == apart(log, "needle")[-1] == f"at\t{log.stat().st_size}"
+
+
+def test_a_search_from_the_middle_counts_from_the_top(log: Path) -> None:
+    """Lines keep their numbers wherever a search begins."""
+    start = log.read_bytes().index(b"\xff")
+    here, _ = find_text(str(log), "needle", start, 10, 60.0)
+    assert numbers(here) == numbers(apart(log, "needle", start)) == [4, 5]
+
+
+def test_anchors_are_a_lines_own(log: Path) -> None:
+    """The end of the line is no part of it."""
+    assert numbers(apart(log, "^first$")) == [1]
+    assert numbers(apart(log, "^$")) == [2]
+
+
+def test_the_first_byte_of_each_line_is_found(log: Path) -> None:
+    """And the end of the file for a line that it does not have."""
+    data = log.read_bytes()
+    with log.open("rb") as file:
+        assert [line_start(file, number) for number in (1, 2, 3)] == [0, 6, 7]
+        assert line_start(file, 5) == data.index(b"last")
+        assert line_start(file, 6) == line_start(file, 99) == len(data)
+
+
+@pytest.mark.parametrize("pattern", ["(", "a{99999999999}", "[z-a]", "(?P<n>", "\\"])
+def test_what_is_no_expression_is_told(pattern: str) -> None:
+    """Before any process is started for it."""
+    assert problem_of(pattern)
+
+
+def test_an_expression_is_fine() -> None:
+    """Nothing is told of it."""
+    assert problem_of(r"^\d+ é") == ""
