@@ -58,3 +58,21 @@ def test_without_the_option_no_client_is_loaded(tmp_path: Path) -> None:
     env = {**os.environ, "WEFT_HOME": str(tmp_path / "home"), "WEFT_SERVER": ""}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_project_cannot_send_the_token_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its file may not name the service; the user's own file may."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WEFT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("WEFT_SERVER", raising=False)
+    own = tmp_path / "config" / "weft" / "config.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text('server = "http://127.0.0.1:9"\n')
+    assert main(["verify"]) == 2
+    assert "W1516" in capsys.readouterr().err
+    (tmp_path / "weft.toml").write_text('server = "http://evil.example"\n')
+    assert main(["runs", "list"]) == 2
+    assert "token" in capsys.readouterr().err
