@@ -36,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         base_url: Where people reach the service, for links in messages; "" gives none.
         server: The service that commands talk to instead of the store on this machine, such as
             ``http://weft.example:4200`` or ``unix:///run/weft.sock``; "" is this machine. The token for it is
-            ``WEFT_TOKEN`` in the environment.
+            ``WEFT_TOKEN`` in the environment, so a project's file cannot set this.
         queues: Queues whose runs an engine of the service takes; none is ``default``.
         drain_s: How long attempts under way may take to end when the service is stopped.
         secret_key: The key that secrets are sealed with, several with commas, the newest first; "" is the
@@ -112,6 +112,12 @@ def load_with_origins(project: Path | None = None) -> tuple[Settings, dict[str, 
     values: dict[str, Any] = {}
     origins = dict.fromkeys(Settings.__struct_fields__, "default")
     for origin, found in (*_files(project or Path.cwd()), ("environment", _environment())):
+        if "server" in found and origin not in ("environment", str(_user_file())):
+            raise UsageError(
+                "a project cannot say which service commands talk to",
+                where=origin,
+                hint="whoever wrote it would get your token: set it in the environment or in your own file",
+            )
         for name, value in found.items():
             if name in PROJECT_KEYS and origin != "environment":
                 continue
@@ -159,7 +165,7 @@ def _table(text: str) -> dict[str, str]:
 def _files(project: Path) -> list[tuple[str, dict[str, Any]]]:
     """From the weakest to the strongest."""
     found: list[tuple[str, dict[str, Any]]] = []
-    user = Path(os.environ.get("XDG_CONFIG_HOME", "~/.config")).expanduser() / "weft" / "config.toml"
+    user = _user_file()
     if user.is_file():
         found.append((str(user), _read(user)))
     for folder in (project, *project.parents):
@@ -173,6 +179,10 @@ def _files(project: Path) -> list[tuple[str, dict[str, Any]]]:
         if pyproject.is_file() or own.is_file():
             break
     return found
+
+
+def _user_file() -> Path:
+    return Path(os.environ.get("XDG_CONFIG_HOME", "~/.config")).expanduser() / "weft" / "config.toml"
 
 
 def _read(path: Path) -> dict[str, Any]:

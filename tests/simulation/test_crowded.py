@@ -15,7 +15,7 @@ from weft.store.memory import MemoryStore
 from weft.testing.faults import STORMY, Faults
 from weft.testing.simulation import Simulation, simulate
 
-SEEDS = 120
+SEEDS = 60
 STEPS = 300
 
 SLEEPY = Faults(busy=0.02, jump=0.02, takeover=0.1, race=0.2)

@@ -19,6 +19,7 @@ from weft.client import Client
 from weft.client.call import Page
 from weft.client.face import Pager
 from weft.client.models import Answer, Cancel, Signal, ValueView
+from weft.model.attempts import Published
 from weft.model.errors import NotFound, NotRemote, UntrustedValue
 from weft.model.rows import MapRow, RunRow, TaskRow
 from weft.model.schedules import Schedule
@@ -176,8 +177,6 @@ class Distant:
 
     def published(self, run: int, idx: int | None = None) -> list[PublishedRow]:
         """What the run's task runs show to people, without the bodies."""
-        from weft.model.attempts import Published  # noqa: PLC0415 - one question's
-
         return [
             PublishedRow(
                 run=run,
@@ -188,12 +187,6 @@ class Distant:
             )
             for each in self.client.tasks.list_published(self._uids[run], task=idx)
         ]
-
-    def delete_runs(self, runs: Sequence[int]) -> int:
-        """Forget ended runs."""
-        for each in runs:
-            self.client.runs.delete(self._uids[each])
-        return len(runs)
 
     # --- task runs -------------------------------------------------------------------------------------
 

@@ -150,18 +150,18 @@ def hold(state: State, task: Task) -> None:
             taken = min(slots, max(state.slots(key), 1))
             used = state.used[key] = state.used.get(key, 0) + taken
             held.append((key, taken))
-            if state.shares is not None and not key.startswith(LOCAL):
-                _note_peak(state, key, used)
+            if state.shares is not None and used > state.peaks.get(key, 0) and not key.startswith(LOCAL):
+                state.peaks[key] = used
         task.held = tuple(held)
 
 
-def _note_peak(state: State, key: str, used: int) -> None:
-    """Remember how much of a shared limit is in use; an attempt found alive may take more than the share."""
-    assert state.shares is not None
-    if used > state.peaks.get(key, 0):
-        state.peaks[key] = used
-    if used > state.shares.get(key, 0):
-        state.short.add(key)
+def hold_found(state: State, task: Task) -> None:
+    """Take the slots of an attempt that was found alive, whether or not they are in this engine's share."""
+    hold(state, task)
+    if state.shares is not None:
+        for key, _ in task.held:
+            if state.used[key] > state.room(key) and not key.startswith(LOCAL):
+                state.short.add(key)
 
 
 def _missing(turn: Turn, task: Task) -> str:
@@ -171,8 +171,9 @@ def _missing(turn: Turn, task: Task) -> str:
     if limits:
         note_maxima(state, task)
         for key, slots in limits:
-            limit = state.slots(key)
-            room = limit if state.shares is None else state.room(key)
+            limit = room = state.slots(key)
+            if state.shares is not None and not key.startswith(LOCAL):
+                room = min(limit, state.shares.get(key, 0))
             # A task that wants more slots than there are takes them all rather than waiting for ever.
             if state.used.get(key, 0) + min(slots, max(limit, 1)) > room:
                 if room < limit:
@@ -350,7 +351,8 @@ def start(turn: Turn, task: Task) -> None:
         times = state.rates.setdefault(rate.key, deque())
         times.append(turn.now)
         if state.shares is not None:
-            _note_peak(state, f"rate:{rate.key}", len(times))
+            key = f"rate:{rate.key}"
+            state.peaks[key] = max(state.peaks.get(key, 0), len(times))
     if node.timeout is not None and node.timeout.queued_s is not None:
         turn.timer(turn.now + node.timeout.queued_s, "queued", task, task.attempt)
     check = bool(node.outputs) and not task.checked and node.outputs[0].check is not None

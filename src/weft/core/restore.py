@@ -7,7 +7,7 @@ more are lost, and are tried again without counting against the task's retries.
 
 from weft.core.cancelling import cancel
 from weft.core.changes import Cause, RunAdded, RunChanged
-from weft.core.dispatch import hold, make_item, note_maxima
+from weft.core.dispatch import hold_found, make_item, note_maxima
 from weft.core.events import RUN_ENDS, Restored
 from weft.core.flows import link, prefix_of_calls, task_outputs
 from weft.core.maps import end_map, install_map, ready_call
@@ -385,7 +385,7 @@ class Restoration:
             task.executor = executor_of(task)
             turn.state.inflight[task.executor] = turn.state.inflight.get(task.executor, 0) + 1
             note_maxima(turn.state, task)
-            hold(turn.state, task)
+            hold_found(turn.state, task)
             timeout = task.node.timeout
             if task.state is _T.QUEUED and timeout is not None and timeout.queued_s is not None:
                 turn.timer(turn.now + timeout.queued_s, "queued", task, task.attempt)

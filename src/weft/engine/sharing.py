@@ -12,9 +12,10 @@ The rules that keep a slot from being used twice:
 2. A share holds as long as the engine's lease. Once that is over, by the engine's own clock, it starts
    nothing that needs a share until it has renewed the lease *and* written the record anew: who had read it
    before, and took the engine for dead, then finds that it changed.
-3. The slots of an engine whose lease is over stay taken for ``GRACE_S`` after somebody saw that, so that
-   who takes over its runs can say which of their attempts still live. If its attempts may outlive it, they
-   stay taken as long as it has runs that nobody took over. Starts under a rate limit count for its period.
+3. The slots of an engine whose lease is over stay taken for a moment (``standing.GRACE_S``) after somebody
+   saw that, so that who takes over its runs can say which of their attempts still live. If its attempts may
+   outlive it, they stay taken as long as it has runs that nobody took over. Starts under a rate limit count
+   for its period.
 
 Its methods are called by whoever holds ``Engine.turning``, but for ``look`` and ``close``.
 """
@@ -28,13 +29,12 @@ from msgspec.structs import replace
 from weft.core.events import Event, PoolChanged, ShareChanged, Tick
 from weft.core.shares import Demand, Division, demands, divide
 from weft.core.state import LOCAL
-from weft.engine.recovery import dead_engines
+from weft.engine.standing import Standing
 from weft.model.attempts import Attempt
 from weft.model.errors import Conflict, StoreBusy, WeftError
 from weft.model.limits import LIMIT, Limit, Stake
 from weft.model.pools import POOL, Pool
-from weft.model.states import RunState
-from weft.store.protocol import EngineRow, Write
+from weft.store.protocol import Write
 from weft.store.records import Collection, Entry
 
 if TYPE_CHECKING:
@@ -52,19 +52,14 @@ POOLS_EVERY_S = 0.5
 IDLE_S = 2.0
 """Slots that were not used for so long are given back."""
 
-GRACE_S = 1.0
-"""How long the slots of an engine whose lease is over stay taken. Also how far engines' clocks may differ."""
-
 TRIES = 4
 """How often a record that others change too is written anew before the next look."""
 
 CONTENDED_MAX = 1000
 """Records that are looked at at once; whichever was not changed for longest comes first."""
 
-RUNS_PAGE = 500
 FOR_EVER = 1e18
-
-_OPEN = "state:" + ",".join(state for state in RunState if not state.terminal)
+"""Later than any record is due, whatever the clock says."""
 
 _log = logging.getLogger("weft.engine")
 
@@ -273,7 +268,7 @@ class Sharing:
         for _ in range(TRIES):
             moves: dict[str, Division] = {}
             try:
-                known = _Engines(self)
+                known = Standing(store, self._dead)
                 writes: list[Write] = []
                 for key in ordered:
                     found = LIMITS.get(store, key)
@@ -303,7 +298,7 @@ class Sharing:
         key: str,
         found: Entry[Limit] | None,
         demand: Demand,
-        known: "_Engines",
+        known: Standing,
         now: float,
         keep: int | None,
     ) -> tuple[Division, Limit]:
@@ -400,61 +395,6 @@ class Sharing:
                     for key, slots in task.held:
                         found[key] = found.get(key, 0) + slots
         return found
-
-
-class _Engines:
-    """Which engines live, read from the store at most once."""
-
-    def __init__(self, sharing: Sharing) -> None:
-        self._store = sharing._engine.store
-        self._dead = sharing._dead
-        self._rows: dict[int, EngineRow] | None = None
-        self._owners: set[int] | None = None
-
-    def live(self, engine: int, now: float) -> bool:
-        """Whether its lease holds, and it is not known to be dead."""
-        row = self._row(engine)
-        return row is not None and row.expires_at > now and not self._died(row)
-
-    def left(self, engine: int, stake: Stake, per_s: float, now: float) -> Stake | None:
-        """What an engine that is gone leaves taken; ``None`` for nothing (any more)."""
-        stake = replace(stake, want=0, need=0)
-        if not stake.until:
-            row = self._row(engine)
-            closed = row is None or row.expires_at <= 0
-            if per_s:
-                if row is None or closed:
-                    return None
-                stake = replace(stake, until=min(row.expires_at, now) + per_s + GRACE_S)
-            elif stake.outlives:
-                if self._owns_runs(engine):
-                    return stake
-                stake = replace(stake, until=now + GRACE_S)
-            elif row is None or closed or self._died(row):
-                return None
-            else:
-                stake = replace(stake, until=now + GRACE_S)
-        # A clock that was set back must not keep slots from everybody until it has caught up.
-        stake = replace(stake, until=min(stake.until, now + per_s + GRACE_S))
-        return stake if stake.until > now else None
-
-    def _died(self, row: EngineRow) -> bool:
-        return row.engine in self._dead or bool(dead_engines([row]))
-
-    def _row(self, engine: int) -> EngineRow | None:
-        if self._rows is None:
-            self._rows = {row.engine: row for row in self._store.engines()}
-        return self._rows.get(engine)
-
-    def _owns_runs(self, engine: int) -> bool:
-        """Whether it has open runs that nobody has taken over."""
-        if self._owners is None:
-            self._owners = set()
-            before: int | None = None
-            while rows := self._store.runs(_OPEN, limit=RUNS_PAGE, before=before):
-                self._owners.update(row.owner for row in rows)
-                before = rows[-1].run
-        return engine in self._owners
 
 
 def _is_rate(key: str) -> bool:
