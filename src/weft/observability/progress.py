@@ -216,9 +216,18 @@ class TreeProgress(_Display):
     def __init__(self, stream: TextIO | None = None, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__(stream, clock)
         self._rows = 0
+        self._drawn = False
         self._frames = 0
         self._above: list[_Above] = []
         self._terminal = threading.RLock()
+
+    def take(self, changes: Sequence[Change]) -> None:
+        """See ``Progress.take``."""
+        if not self._above:
+            # Before anything can print: who takes a stream over in the middle of a line cuts it in two.
+            with self._lock:
+                self._put_above()
+        super().take(changes)
 
     def interrupted(self) -> None:
         """See ``Progress.interrupted``: the frame that stands is left where it is."""
@@ -228,7 +237,7 @@ class TreeProgress(_Display):
         runs = [run for run in self._counting.runs.values() if now - run.at >= TREE_AFTER_S]
         if not runs:
             return
-        self._put_above()
+        self._drawn = True
         size = shutil.get_terminal_size()
         rows = [row for run in runs for row in self._tree(run, now)]
         if len(rows) > size.lines - 2:
@@ -245,7 +254,7 @@ class TreeProgress(_Display):
             self._rows = len(rows)
 
     def _end(self, run: RunCount) -> None:
-        drawn = bool(self._above)
+        drawn = self._drawn
         with self._terminal:
             self.wipe()
             out = self._out
@@ -258,6 +267,7 @@ class TreeProgress(_Display):
                 out.write(_summary(run, self._clock(), out) + "\n")
             out.flush()
         if not self._counting.runs:
+            self._drawn = False
             self._take_away()
 
     def wipe(self) -> None:
