@@ -4,10 +4,11 @@
 same). A class is listed below its base; the text is its docstring.
 """
 
-import argparse
 import inspect
 import sys
 from pathlib import Path
+
+from page_writer import write_page
 
 from weft.model import errors
 
@@ -59,20 +60,5 @@ def render() -> str:
     return "\n".join(parts)
 
 
-def main() -> int:
-    """Write the page, or with ``--check`` compare it; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Write docs/reference/errors.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the page differs")
-    page = render()
-    if not parser.parse_args().check:
-        PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(page, encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page:
-        return 0
-    print(f"{PAGE.name} is out of date: run `make docs`", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_page(PAGE, render()))

@@ -3,11 +3,12 @@
 ``--check`` writes nothing and fails when the page differs; ``tests/docs/test_cli_reference.py`` does too.
 """
 
-import argparse
 import inspect
 import re
 import sys
 from pathlib import Path
+
+from page_writer import write_page
 
 from weft.settings import CHOICES, Settings
 
@@ -62,20 +63,5 @@ def _defaults() -> list[object]:
     return [getattr(settings, name) for name in Settings.__struct_fields__]
 
 
-def main() -> int:
-    """Write the page, or with ``--check`` compare it; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Write docs/reference/settings.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the page differs")
-    page = render()
-    if not parser.parse_args().check:
-        PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(page, encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page:
-        return 0
-    print(f"{PAGE.name} is out of date: run `make docs`", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_page(PAGE, render()))

@@ -127,7 +127,7 @@ def resume(schedule: Name, /) -> None:
             opened.service.schedules.resume(entry.name)
             after = find(opened.store, entry.name).value
         else:
-            after = resume_schedule(opened.store, entry.name, now=time.time(), by="cli")
+            after = resume_schedule(opened.store, entry.name, now=time.time(), by="cli").value
     say(f"{entry.name} goes on" + (f"; next: {moment(after.next_tick)}" if after.next_tick else ""))
 
 

@@ -7,11 +7,12 @@ from weft.engine.scheduler import SCHEDULES
 from weft.model.errors import Conflict, UsageError
 from weft.model.schedules import Scheduled
 from weft.store.protocol import Store
+from weft.store.records import Entry
 
 _TRIES = 10
 
 
-def pause_schedule(store: Store, name: str, *, now: float, by: str) -> Scheduled:
+def pause_schedule(store: Store, name: str, *, now: float, by: str) -> Entry[Scheduled]:
     """Let a schedule make no more runs; returns how it is now.
 
     Raises:
@@ -20,7 +21,7 @@ def pause_schedule(store: Store, name: str, *, now: float, by: str) -> Scheduled
     return _change(store, name, lambda state: ticking.pause(state, by), now)
 
 
-def resume_schedule(store: Store, name: str, *, now: float, by: str) -> Scheduled:
+def resume_schedule(store: Store, name: str, *, now: float, by: str) -> Entry[Scheduled]:
     """Let a schedule go on; returns how it is now.
 
     Raises:
@@ -29,7 +30,7 @@ def resume_schedule(store: Store, name: str, *, now: float, by: str) -> Schedule
     return _change(store, name, lambda state: ticking.resume(state, now, by), now)
 
 
-def trigger_schedule(store: Store, name: str, *, now: float) -> Scheduled:
+def trigger_schedule(store: Store, name: str, *, now: float) -> Entry[Scheduled]:
     """Let a schedule make a run for this second, besides its ticks; returns how it is now.
 
     Raises:
@@ -45,17 +46,17 @@ def trigger_schedule(store: Store, name: str, *, now: float) -> Scheduled:
     return _change(store, name, triggered, now)
 
 
-def _change(store: Store, name: str, change: Callable[[Scheduled], Scheduled], now: float) -> Scheduled:
+def _change(
+    store: Store, name: str, change: Callable[[Scheduled], Scheduled], now: float
+) -> Entry[Scheduled]:
     for left in reversed(range(_TRIES)):
         entry = SCHEDULES.require(store, name)
         state = change(entry.value)
+        due_at = ticking.due_at(state, now)
         try:
-            SCHEDULES.save(
-                store, name, state, at=now, due_at=ticking.due_at(state, now), expect=entry.revision
-            )
+            return SCHEDULES.save(store, name, state, at=now, due_at=due_at, expect=entry.revision)
         except Conflict:
             if not left:
                 raise
-            continue  # The scheduler, or another person, was faster.
-        return state
+            # The scheduler, or another person, was faster.
     raise AssertionError("the last try returns or raises")

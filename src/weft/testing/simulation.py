@@ -10,6 +10,7 @@ A seed that failed is run again with ``python -m weft.testing.simulation --seed 
 """
 
 import argparse
+import logging
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -535,6 +536,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.seed is not None:
         print(simulate(given.seed, steps=given.steps))
         return 0
+    # Whatever goes wrong is meant to: only broken promises are worth a line. Forked processes inherit this.
+    logging.getLogger("weft").setLevel(logging.CRITICAL)
     failed = 0
     work = [(seed, given.steps) for seed in range(given.first, given.first + given.seeds)]
     with ProcessPoolExecutor(given.jobs) as processes:

@@ -1,27 +1,22 @@
 """Schedules: when workflows run by themselves."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from litestar.params import QueryParameter
 
-from weft.core import ticking
 from weft.core.schedule import plan_of
-from weft.model.errors import Conflict
+from weft.engine import schedules
 from weft.model.schedules import Scheduled
 from weft.model.tokens import Role
 from weft.projects.records import SCHEDULES
-from weft.server.context import Context, Given
+from weft.server.context import Given
 from weft.server.paging import Page, page_of, read_token
 from weft.server.parameters import Limit, Name, PageToken, Prefix
 from weft.server.routing import act, read
 from weft.server.views import maybe_moment, moment
 from weft.store.records import Entry
-
-TRIES = 5
-"""How often a change is tried that the scheduler gets ahead of."""
 
 
 class ScheduleView(msgspec.Struct, kw_only=True):
@@ -119,38 +114,19 @@ def preview_schedule(
 @act("/schedules/{name:str}/pause", Role.OPERATOR)
 def pause_schedule(context: Given, name: Name) -> ScheduleView:
     """Let a schedule rest; it keeps its place."""
-    return _change(context, name, lambda state: ticking.pause(state, context.identity.name))
+    return _view(schedules.pause_schedule(context.store, name, now=context.now, by=context.identity.name))
 
 
 @act("/schedules/{name:str}/resume", Role.OPERATOR)
 def resume_schedule(context: Given, name: Name) -> ScheduleView:
     """Let a schedule go on: with every tick since it was paused if it catches up, else with the latest."""
-    return _change(context, name, lambda state: ticking.resume(state, context.now, context.identity.name))
+    return _view(schedules.resume_schedule(context.store, name, now=context.now, by=context.identity.name))
 
 
 @act("/schedules/{name:str}/trigger", Role.OPERATOR)
 def trigger_schedule(context: Given, name: Name) -> ScheduleView:
     """Run a schedule once for this moment, besides its own ticks."""
-    return _change(context, name, lambda state: ticking.trigger(state, int(context.now)))
-
-
-def _change(context: Context, name: str, change: Callable[[Scheduled], Scheduled]) -> ScheduleView:
-    """Change a schedule, again if the scheduler wrote it meanwhile."""
-    tries = TRIES
-    while True:
-        tries -= 1
-        entry = SCHEDULES.require(context.store, name)
-        state = change(entry.value)
-        due_at = ticking.due_at(state, context.now)
-        try:
-            return _view(
-                SCHEDULES.save(
-                    context.store, name, state, at=context.now, due_at=due_at, expect=entry.revision
-                )
-            )
-        except Conflict:
-            if not tries:
-                raise
+    return _view(schedules.trigger_schedule(context.store, name, now=context.now))
 
 
 def _view(entry: Entry[Scheduled]) -> ScheduleView:
