@@ -24,7 +24,7 @@ FIELDS = ("run", "task", "attempt", "workflow", "engine", "request_id")
 """What a line tells of its place, where it is known."""
 
 _fields: ContextVar[Mapping[str, Any]] = ContextVar("weft_log_fields", default={})  # noqa: B039 - never changed
-_NOISY = ("httpx", "httpcore", "urllib3", "asyncio", "opentelemetry")
+_NOISY = ("httpx", "httpcore", "urllib3", "asyncio", "opentelemetry", "uvicorn")
 """Libraries whose ordinary lines say nothing about Weft."""
 
 

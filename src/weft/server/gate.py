@@ -160,7 +160,9 @@ class _Passage:
         took_ms = (perf_counter() - self._began) * 1000
         who = self.identity.name if self.identity is not None else "-"
         method, path = self.scope["method"], self.scope["path"]
-        _log.info("%s %s %s %d %.1f ms by %s", self.request_id, method, path, status, took_ms, who)
+        # Pages ask all the time: what changed nothing and went well is for who looks closely.
+        level = logging.DEBUG if method in READING and status < 400 else logging.INFO
+        _log.log(level, "%s %s %s %d %.1f ms by %s", self.request_id, method, path, status, took_ms, who)
         handler = self.scope.get("route_handler")
         if self.services.metrics is not None:
             # The pattern, never the path: paths are without number.
