@@ -33,7 +33,7 @@ BACKFILLS = Collection(KIND, Backfill)
 PLAN_RUNS = 1000
 """Ticks that a plan lists; it counts the others."""
 
-LOOK_S = 0.5
+LOOK_S = 1.0
 """How often an open backfill's runs are looked at."""
 
 DECIDE_MAX = 500

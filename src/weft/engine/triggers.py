@@ -14,7 +14,7 @@ Whatever crashes in between leaves records that the next loop goes on with, in t
 import glob
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from threading import Event, Thread
 from typing import Any, Protocol
 
@@ -50,7 +50,7 @@ HAPPENINGS = Collection(HAPPENING, Happening)
 LAUNCHES = Collection(LAUNCH, Launch)
 ASSETS = Collection(ASSET, AssetEntry)
 
-LOOK_S = 0.25
+LOOK_S = 0.5
 """How often to look for what other processes wrote."""
 
 ROUND = 200
@@ -344,15 +344,15 @@ class Triggers:
         Raises:
             StoreError: Nothing is lost by it.
         """
-        looked = self._look_for_files(now)
-        happened = self._see(now)
+        due = TRIGGERS.due(self._store, before=now, limit=ROUND)
+        looked = self._look_for_files(due, now)
+        happened = self._see([each.name for each in due if _rests(each.value)], now)
         launched = self._launch(now)
         return looked or happened or launched
 
-    def _see(self, now: float) -> bool:
-        """Show new happenings to the triggers that wait for them."""
+    def _see(self, cooled: Sequence[str], now: float) -> bool:
+        """Show new happenings to triggers that wait for them; let those fire that need rest no more."""
         found = HAPPENINGS.due(self._store, before=now, limit=ROUND)
-        cooled = list(self._cooling(now))
         if not found and not cooled:
             return False
         entries = {each.name: each for each in TRIGGERS.all(self._store)}
@@ -362,7 +362,7 @@ class Triggers:
             for name, armed in states.items():
                 states[name], launch = see(armed, happening.name, happening.value, now)
                 launches += [launch] if launch is not None else []
-        for name in cooled:
+        for name in [each for each in cooled if each in states]:
             states[name], launch = fire(states[name], now)
             launches += [launch] if launch is not None else []
         writes = [HAPPENINGS.put(each.name, each.value, expect=each.revision) for each in found]
@@ -373,12 +373,6 @@ class Triggers:
                     TRIGGERS.put(name, states[name], due_at=due_at(states[name], now), expect=entry.revision)
                 )
         return self._write(writes, now)
-
-    def _cooling(self, now: float) -> Iterable[str]:
-        """Triggers that saw something while they rested, and need rest no more."""
-        for entry in TRIGGERS.due(self._store, before=now, limit=ROUND):
-            if entry.value.seen and not patterns_of(entry.value):
-                yield entry.name
 
     def _launch(self, now: float) -> bool:
         """Start the runs that are decided."""
@@ -418,10 +412,10 @@ class Triggers:
 
     # --- files --------------------------------------------------------------------------------------------
 
-    def _look_for_files(self, now: float) -> bool:
+    def _look_for_files(self, due: Sequence[Entry[Armed]], now: float) -> bool:
         """Look for the files of the triggers that are due."""
         more = False
-        for entry in TRIGGERS.due(self._store, before=now, limit=ROUND):
+        for entry in due:
             patterns = patterns_of(entry.value)
             if patterns and not entry.value.paused:
                 more = self._look(entry, patterns, now) or more
@@ -461,6 +455,11 @@ class Triggers:
         except Conflict:
             return True  # Somebody was quicker: look at what is left.
         return True
+
+
+def _rests(armed: Armed) -> bool:
+    """Whether a trigger saw something while it rested, and is not due for its files."""
+    return bool(armed.seen) and not patterns_of(armed)
 
 
 def _file(path: str) -> tuple[float, int] | None:
