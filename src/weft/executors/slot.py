@@ -10,6 +10,7 @@ import time
 
 from weft.model.attempts import Attempt, AttemptId
 from weft.runtime.signals import Interrupt
+from weft.runtime.undisturbed import put_off
 
 
 class Slot:
@@ -94,6 +95,6 @@ def _raise_in(thread: threading.Thread, kind: type[Interrupt] | None) -> None:
     """Raise ``kind`` in a thread when it next runs Python code; ``None`` takes back what has not struck."""
     import ctypes  # noqa: PLC0415 - takes 6 ms to import, and most runs stop nothing
 
-    if thread.ident is not None:
+    if thread.ident is not None and not (kind is not None and put_off(thread.ident, kind)):
         what = ctypes.py_object(kind) if kind is not None else None
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), what)

@@ -35,6 +35,7 @@ from weft.runtime.logs import Capture
 from weft.runtime.meter import ProcessMeter, ThreadMeter
 from weft.runtime.shell import ShellFailed, run_shell
 from weft.runtime.signals import Cancelled, Fail, Skip, TimedOut, WaitFor
+from weft.runtime.undisturbed import undisturbed
 
 _TARGETS_MAX = 4096
 _SUCCEEDED = TaskState.SUCCEEDED
@@ -184,7 +185,8 @@ class Runner:
             self._targets.clear()
         target = self._targets.get(call)
         if target is None:
-            found = load.load(call, project=attempt.project, unpickle=self.artifacts.loads)
+            with undisturbed():
+                found = load.load(call, project=attempt.project, unpickle=self.artifacts.loads)
             target = _Target(found)
             if len(self._targets) >= _TARGETS_MAX:
                 self._targets.clear()

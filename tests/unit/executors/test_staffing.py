@@ -159,7 +159,7 @@ def test_the_project_is_first(make: Callable[[int], Rig]) -> None:
 def test_an_idle_worker_makes_room(make: Callable[[int], Rig]) -> None:
     """A full pool of idle workers gives one up for a project without any; the last one used stays."""
     rig = make(2)
-    first = rig.attempts(2, rig.project("a"), "nap", 0.05)
+    first = rig.attempts(2, rig.project("a"), "nap", 0.5)
     rig.submit(*first)
     pids = {pid for _, pid in rig.values(first)}
     assert len(pids) == 2
