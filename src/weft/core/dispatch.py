@@ -2,9 +2,10 @@
 
 Each executor has a heap of ready task runs. A map stands in it once, however many items it has: its items
 are made as they start, a chunk at a time, so that maps of equal priority take turns. What lacks a slot is
-parked under the limit that it lacks; when a slot of that limit is given back, the first one parked there
-tries again. One rule keeps wake-ups from being lost: whoever was woken for a limit and leaves the queue
-wakes the next one of that limit, if it still has room.
+parked in the line of the limit that it lacks; when a slot of that limit is given back, the first one in
+line tries again. One rule keeps wake-ups from being lost: whoever leaves a limit's line, whether it was
+woken or gives up its place, wakes the next one there, if the limit still has room. Even a cancel can
+let the next one start: the first one in line keeps back those behind it that need fewer slots.
 
 Pools, concurrency keys and rates may be shared with other engines (``State.shares``). Then the room is this
 engine's share, and what is held up for want of a share, not for want of slots, is told in ``State.short``.
@@ -58,17 +59,13 @@ def _drain(turn: Turn, name: str, queue: list[tuple[int, int, Task]]) -> None:
         _, place, task = heappop(queue)
         body = task.body
         if task.run.state is PAUSED:
-            holder = body if isinstance(body, Map) else task
-            if holder.queued:
-                holder.queued = False
+            if task.holder.queued:
+                leave_queue(turn, task)
                 task.run.held.append(task)
-                _woken(turn, task)
         elif isinstance(body, Map):
             if body.queued:
                 body.queued = False
                 _start_items(turn, task, body, min(CHUNK, limit - inflight[name]), place)
-            else:
-                _woken(turn, task)
         elif task.queued:
             task.queued = False
             missing = _missing(turn, task)
@@ -76,9 +73,7 @@ def _drain(turn: Turn, name: str, queue: list[tuple[int, int, Task]]) -> None:
                 _park(turn, task, missing, place)
             else:
                 start(turn, task)
-                _woken(turn, task)
-        else:
-            _woken(turn, task)  # It ended while it stood here: the next one may be served.
+                turn.leave_line(task)
 
 
 def _refuse(turn: Turn, name: str, queue: list[tuple[int, int, Task]]) -> None:
@@ -224,10 +219,8 @@ def note_rate(state: State, rate: RateLimit) -> None:
 def _park(turn: Turn, task: Task, key: str, place: int) -> None:
     """Put a task run into the line for a limit; who was woken for it in vain keeps its ``place``, if any."""
     state = turn.state
-    body = task.body
-    holder = body if isinstance(body, Map) else task
-    before = holder.woken_by
-    holder.woken_by = ""
+    holder = task.holder
+    before, holder.line = holder.line, key
     if before != key or not place:
         state.sequence += 1
         place = state.sequence
@@ -254,25 +247,16 @@ def wake(turn: Turn, key: str) -> None:
         return
     while parked:
         priority, sequence, task = heappop(parked)
-        holder = task.body if isinstance(task.body, Map) else task
-        if holder.queued:
-            holder.woken_by = key
+        holder = task.holder
+        if holder.queued and holder.line == key:
             heappush(state.queues.setdefault(executor_of(task), []), (priority, sequence, task))
             return
 
 
-def _woken(turn: Turn, task: Task) -> None:
-    holder = task.body if isinstance(task.body, Map) else task
-    if holder.woken_by:
-        turn.freed.append(holder.woken_by)
-        holder.woken_by = ""
-
-
 def leave_queue(turn: Turn, task: Task) -> None:
     """Let a task run's place in a queue count no more."""
-    holder = task.body if isinstance(task.body, Map) else task
-    holder.queued = False
-    _woken(turn, task)
+    task.holder.queued = False
+    turn.leave_line(task)
 
 
 def _start_items(turn: Turn, owner: Task, body: Map, room: int, place: int) -> None:
@@ -310,7 +294,7 @@ def _start_items(turn: Turn, owner: Task, body: Map, room: int, place: int) -> N
             start(turn, item)
         room -= 1
         place = 0  # It had its turn.
-    _woken(turn, owner)
+    turn.leave_line(owner)
     if body.more and (most is None or len(body.live) < most):
         turn.enqueue(owner)
 

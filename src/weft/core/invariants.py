@@ -52,10 +52,8 @@ class Check:
         self.preparing = {(each.run, each.idx) for each in events if isinstance(each, Prepared)}
         self.dropped = {each.run for each in events if isinstance(each, Dropped)}
         self.queued = {id(task) for queue in state.queues.values() for _, _, task in queue}
-        self.parked: dict[int, str] = {
-            id(task): key for key, parked in state.parked.items() for _, _, task in parked
-        }
-        self.woken = {_holder(task).woken_by for queue in state.queues.values() for _, _, task in queue}
+        self.parked = {(id(task), key) for key, parked in state.parked.items() for _, _, task in parked}
+        self.woken = {task.holder.line for queue in state.queues.values() for _, _, task in queue}
         self.timers = {(kind, run, idx, guard) for _, _, kind, run, idx, guard in state.timers}
         self.held: set[int] = set()
 
@@ -100,7 +98,12 @@ class Check:
             if state.room(key) < state.slots(key) and state.room(key) < demands(state, [key], 0.0)[key].need:
                 continue  # Other engines have the slots, and this one asks for them.
             for _, _, task in parked:
-                if _stands(task) and task.run.id in state.runs and id(task) not in self.queued:
+                if (
+                    _stands(task)
+                    and task.holder.line == key
+                    and task.run.id in state.runs
+                    and id(task) not in self.queued
+                ):
                     _broken("I3", f"it is parked under {key}, which nobody holds", task)
 
     # --- runs ---------------------------------------------------------------------------------------------
@@ -235,8 +238,8 @@ class Check:
     def _in_queue(self, task: Task) -> None:
         if id(task) in self.queued or id(task) in self.held:
             return
-        key = self.parked.get(id(task))
-        if key is None:
+        key = task.holder.line
+        if (id(task), key) not in self.parked:
             _broken("I3", "it should stand in a queue and does not", task)
         if not key.startswith("rate:") or (self.state.shares is not None and not self.state.shares.get(key)):
             return  # Somebody holds the limit, or other engines have the slots.
@@ -292,11 +295,7 @@ class Check:
 
 def _stands(task: Task) -> bool:
     """Whether a place in a queue still counts: places are given up by clearing a flag."""
-    return _holder(task).queued
-
-
-def _holder(task: Task) -> Task | Map:
-    return task.body if isinstance(task.body, Map) else task
+    return task.holder.queued
 
 
 def _broken(invariant: str, what: str, task: Task | None = None) -> NoReturn:

@@ -81,13 +81,13 @@ class Map:
         "failed",
         "first_error",
         "items",
+        "line",
         "live",
         "next",
         "queued",
         "results",
         "skipped",
         "stopped",
-        "woken_by",
     )
 
     def __init__(self, items: tuple[Result, ...], base: int) -> None:
@@ -105,7 +105,7 @@ class Map:
         self.first_error: tuple[str, ErrorInfo | None] | None = None
         self.stopped: Cause | None = None
         self.queued = False
-        self.woken_by = ""
+        self.line = ""
         self.dependents: dict[int, list[Task]] | None = None
 
     @property
@@ -155,6 +155,7 @@ class Task:
         upstream: Indexes of the task runs whose results a call reads, and whether it accepts their failure.
         dependents: Calls that read this one's result.
         executor: Where its live attempt is; "" without one.
+        line: The limit in whose line it stands or from which it was woken; "" without one.
         inline: Whether the caller's thread carries out its attempts.
         added: Whether its row exists.
         queued: Whether it stands in a ready queue.
@@ -192,6 +193,7 @@ class Task:
         "inputs",
         "key",
         "kind",
+        "line",
         "losts",
         "map_index",
         "node",
@@ -208,7 +210,6 @@ class Task:
         "unmet",
         "upstream",
         "wait",
-        "woken_by",
     )
 
     def __init__(
@@ -255,7 +256,7 @@ class Task:
         self.cache_key = ""
         self.bound: dict[str, Bound] | None = None
         self.cancelling: Cause | None = None
-        self.woken_by = ""
+        self.line = ""
         self.inline = self.added = self.queued = self.prepared = self.checked = self.daemon_up = (
             self.forgotten
         ) = False
@@ -264,6 +265,11 @@ class Task:
     def id(self) -> AttemptId:
         """The latest attempt's id."""
         return (self.run.id, self.idx, self.attempt)
+
+    @property
+    def holder(self) -> "Task | Map":
+        """What stands for it in queues and lines: its map, if it is one."""
+        return self.body if isinstance(self.body, Map) else self
 
     @property
     def name(self) -> str:

@@ -144,6 +144,8 @@ def _pause_run(turn: Turn, event: PauseRun) -> None:
         return
     run.state = PAUSED
     turn.changes.append(RunChanged(run.id, PAUSED, turn.now, event.cause))
+    # Who is first in a limit's line steps aside, as all do that come to their turn while the run is paused.
+    turn.freed.extend({task.holder.line for task in run.tasks.values()} - {""})
 
 
 def _resume_run(turn: Turn, event: ResumeRun) -> None:

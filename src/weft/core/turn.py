@@ -115,11 +115,7 @@ class Turn:
             error = ErrorInfo("weft.TaskTimeout", "not done within its time", "W2001")
         task.result = result
         task.error = error
-        holder = task.body if isinstance(task.body, Map) else task
-        if holder.woken_by:
-            # It was woken for a slot that it no longer needs: the next one parked there gets its turn.
-            self.freed.append(holder.woken_by)
-            holder.woken_by = ""
+        self.leave_line(task)
         if result is not None:
             extra["result"] = result
         if error is not None:
@@ -131,6 +127,13 @@ class Turn:
         task.due_at = None
         task.cancelling = None
         self.ended.append(task)
+
+    def leave_line(self, task: Task) -> None:
+        """Give up the place in a limit's line, if any: the next one there gets its turn."""
+        holder = task.holder
+        if holder.line:
+            self.freed.append(holder.line)
+            holder.line = ""
 
     def release(self, task: Task) -> None:
         """Give back the executor's room and the slots of a live attempt."""

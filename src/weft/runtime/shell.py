@@ -19,6 +19,7 @@ import msgspec
 
 from weft.model.calls import ShellCall
 from weft.model.errors import UsageError
+from weft.runtime.undisturbed import undisturbed
 
 TAIL_MAX = 65536
 """Bytes of standard output that are kept for the result."""
@@ -85,9 +86,30 @@ def run_shell(
         ShellFailed: Its exit code is not 0.
         UsageError: The shell or the folder does not exist.
     """
-    folder = call.cwd or cwd or None
+    process: subprocess.Popen[bytes] | None = None
     try:
-        process = subprocess.Popen(
+        with undisturbed():  # Struck between its start and its name, nobody could end it any more.
+            process = _start(call, inputs, env, call.cwd or cwd or None, own_group=own_group)
+        tail, last_error = _pump(process, write)
+        exit_code = process.wait()
+    except BaseException:
+        if process is not None:
+            _kill(process, own_group=own_group)
+        raise
+    finally:
+        for pipe in (process.stdout, process.stderr) if process is not None else ():
+            if pipe is not None:
+                pipe.close()
+    if exit_code:
+        raise ShellFailed(exit_code, _last_line(last_error) or _last_line(tail))
+    return _last_line(tail)
+
+
+def _start(
+    call: ShellCall, inputs: Mapping[str, Any], env: Mapping[str, str], folder: str | None, *, own_group: bool
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
             [call.shell, "-c", fill(call.script, inputs)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -102,16 +124,6 @@ def run_shell(
             where=str(exc.filename),
             hint="the shell and the folder must exist where the worker runs",
         ) from exc
-    with process:
-        try:
-            tail, last_error = _pump(process, write)
-            exit_code = process.wait()
-        except BaseException:
-            _kill(process, own_group=own_group)
-            raise
-    if exit_code:
-        raise ShellFailed(exit_code, _last_line(last_error) or _last_line(tail))
-    return _last_line(tail)
 
 
 def _pump(process: subprocess.Popen[bytes], write: Callable[[bytes], None]) -> tuple[bytes, bytes]:

@@ -1,4 +1,8 @@
-"""Where a thread must not be struck: an import that is cut short leaves modules half made for all."""
+"""Where a thread must not be struck.
+
+An import that is cut short leaves modules half made for all, and a process that is started and not yet known
+would run on without anybody to end it.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -15,9 +19,9 @@ _put_off: dict[int, type[Interrupt]] = {}
 def undisturbed() -> Iterator[None]:
     """Put off what would strike this thread until the block is left."""
     me = threading.get_ident()
-    with _guard:
-        _threads.add(me)
     try:
+        with _guard:
+            _threads.add(me)
         yield
     finally:
         with _guard:

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from weft.core.events import CancelTask, CapacityChanged, PoolChanged, Started, Tick
+from weft.core.events import CancelTask, CapacityChanged, PauseRun, PoolChanged, ShareChanged, Started, Tick
+from weft.core.invariants import check_state
 from weft.model.attempts import Attempt, Ended
 from weft.model.graph import MapSpec, Node
 from weft.model.policies import Concurrency, Placement, RateLimit, Retry
@@ -236,6 +237,33 @@ def test_one_who_is_woken_and_then_stopped_passes_the_slot_on() -> None:
     first = next(task for task in driver.state.runs[1].tasks.values() if task.key == "first")
     driver.step(CancelTask(1, first.idx))
     assert "second" in driver.running()
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("how", ["cancel", "pause"])
+def test_first_in_line_and_stopped_lets_the_next_one_go(shared: bool, how: str) -> None:
+    """It waits for more slots than there are, and keeps back who needs fewer; no slot is given back."""
+    driver = Driver(pools={"p": 3})
+    if shared:
+        driver.state.shares = {}
+    else:
+        driver.submit(dag(task("long", pools={"p": 1}), task("short", pools={"p": 2})))
+    big = driver.submit(dag(task("big", pools={"p": 3})))
+    small = MapSpec(over={"": const([1, 2, 3])})
+    driver.submit(dag(task("small", pools={"p": 1}, map=small)))
+    if shared:
+        driver.step(ShareChanged("pool:p", 2))
+    else:
+        driver.end("short")
+    before = driver.running()
+    assert before == ([] if shared else ["long"])
+    if how == "cancel":
+        waiting = next(each for each in driver.state.runs[big].tasks.values() if each.key == "big")
+        driver.step(CancelTask(big, waiting.idx))
+    else:
+        driver.step(PauseRun(big))
+    assert driver.running() == [*before, "small[0]", "small[1]"]
+    check_state(driver.state)
 
 
 # --- no lost wake-up --------------------------------------------------------------------------------------

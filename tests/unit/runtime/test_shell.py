@@ -1,6 +1,10 @@
 """Shell commands: quoting, output, exit codes, and what is left behind."""
 
+import ctypes
 import pickle
+import subprocess
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,8 @@ import pytest
 from weft.model.calls import ShellCall
 from weft.model.errors import UsageError
 from weft.runtime.shell import ShellFailed, fill, run_shell
+from weft.runtime.signals import Cancelled
+from weft.runtime.undisturbed import put_off
 
 
 def run(script: str, inputs: dict[str, Any] | None = None, **more: Any) -> tuple[str, bytes]:
@@ -79,3 +85,22 @@ def test_much_output_is_not_kept_in_memory() -> None:
     last, output = run("i=0; while [ $i -lt 2000 ]; do printf '%01000d\\n' $i; i=$((i+1)); done")
     assert int(last) == 1999
     assert len(output) == 2000 * 1001
+
+
+def test_struck_while_the_command_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancel that comes when the command runs and is not known yet ends the command too."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    class Struck(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            begun.append(self)
+            me = threading.get_ident()
+            if not put_off(me, Cancelled):
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(me), ctypes.py_object(Cancelled))
+            time.sleep(0)
+
+    monkeypatch.setattr(subprocess, "Popen", Struck)
+    with pytest.raises(Cancelled):
+        run("sleep 1000")
+    assert begun[0].poll() == -15
