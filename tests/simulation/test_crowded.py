@@ -74,7 +74,7 @@ def test_it_sees_engines_that_do_not_share(engine: type[Engine]) -> None:
     """One that shares nothing, and one that does not notice that its lease was over."""
 
     def world() -> None:
-        for seed in range(20):
+        for seed in range(60):
             simulate(seed, steps=STEPS, engine=engine, crowded=True, faults=SLEEPY)
 
     with pytest.raises(InvariantViolation, match="I5"):

@@ -184,12 +184,9 @@ def _rate_allows(turn: Turn, rate: RateLimit) -> bool:
     """Whether another start is within the limit; one start takes a slot for as long as it counts."""
     state = turn.state
     note_rate(state, rate)
-    times = state.rates.setdefault(rate.key, deque())
-    window = state.windows[rate.key]
-    while times and times[0] <= turn.now - window:
-        times.popleft()
+    times = state.starts(rate.key, turn.now)
     counted = len(times)
-    if window > rate.per_s:
+    if state.windows[rate.key] > rate.per_s:
         counted = sum(at > turn.now - rate.per_s for at in times)
     if counted >= rate.count:
         return False
@@ -202,7 +199,7 @@ def _rate_allows(turn: Turn, rate: RateLimit) -> bool:
 def _rate_due(turn: Turn, rate: RateLimit) -> float | None:
     """When a start stops counting that keeps another from happening; ``None``: a share must come first."""
     state = turn.state
-    times = state.rates[rate.key]
+    times = state.starts(rate.key, turn.now)
     if len(times) >= rate.count and times[-rate.count] + rate.per_s > turn.now:
         return times[-rate.count] + rate.per_s
     share = 0 if state.shares is None else state.shares.get(f"rate:{rate.key}", 0)

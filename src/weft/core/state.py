@@ -516,10 +516,23 @@ class State:
 
     def taken(self, key: str, now: float) -> int:
         """How many slots of a limit key are in use here; of a rate limit, the starts that still count."""
-        if not key.startswith("rate:"):
-            return self.used.get(key, 0)
-        since = now - self.windows.get(key[5:], 0.0)
-        return sum(at > since for at in self.rates.get(key[5:], ()))
+        return len(self.starts(key[5:], now)) if key.startswith("rate:") else self.used.get(key, 0)
+
+    def starts(self, rate: str, now: float) -> deque[float]:
+        """When the starts happened that still count under a rate limit, oldest first.
+
+        Those after ``now`` are from before the clock was set back, and are taken for this very moment: they
+        count for as long as the others, and not until the clock has caught up.
+        """
+        times = self.rates.setdefault(rate, deque())
+        since = now - self.windows.get(rate, 0.0)
+        while times and times[0] <= since:
+            times.popleft()
+        at = len(times)
+        while at and times[at - 1] > now:
+            at -= 1
+            times[at] = now
+        return times
 
     def task(self, run: int, idx: int) -> Task | None:
         """The live or remembered task run, if this engine has it."""

@@ -569,6 +569,8 @@ class Engine:
     def lose(self, runs: Iterable[int]) -> None:
         """Another engine owns these runs now: forget them, and tell whoever waits for them here."""
         for run in runs:
+            if (lost := self.state.runs.get(run)) is not None:
+                self.sharing.part(lost)
             gone = self._drop(run)
             # One that has just ended here is not remembered any more, but somebody may wait for it.
             error = StaleOwner(

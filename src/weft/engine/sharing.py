@@ -15,12 +15,14 @@ The rules that keep a slot from being used twice:
 3. The slots of an engine whose lease is over stay taken for a moment (``standing.GRACE_S``) after somebody
    saw that, so that who takes over its runs can say which of their attempts still live. If its attempts may
    outlive it, they stay taken as long as it has runs that nobody took over. Starts under a rate limit count
-   for its period.
+   for its period. An engine that lives and has lost runs does not use what their attempts hold before the
+   new owner has told of them (``parted.py``).
 
 Its methods are called by whoever holds ``Engine.turning``, but for ``look`` and ``close``.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -28,9 +30,10 @@ from msgspec.structs import replace
 
 from weft.core.events import Event, PoolChanged, ShareChanged, Tick
 from weft.core.shares import Demand, Division, demands, divide
-from weft.core.state import LOCAL
+from weft.core.state import LOCAL, Run
+from weft.engine.parted import Parted
 from weft.engine.standing import Standing
-from weft.model.attempts import Attempt
+from weft.model.attempts import Attempt, AttemptId
 from weft.model.errors import Conflict, StoreBusy, WeftError
 from weft.model.limits import LIMIT, Limit, Stake
 from weft.model.pools import POOL, Pool
@@ -85,6 +88,7 @@ class Sharing:
         self._pending: set[str] = set()
         self._waiting: set[str] = set()
         self._yielding: dict[str, int] = {}
+        self._parted = Parted(engine.store, LIMITS)
         self._lost = False
         self._dead: set[int] = set()
         self._look_at = self._pools_at = self._idle_at = 0.0
@@ -134,6 +138,14 @@ class Sharing:
         self._lost = bool(self._stakes)
         for key in self._stakes:
             self._set_room(key, 0)
+
+    def part(self, run: Run) -> None:
+        """The run is another engine's by now, and what its attempts hold is still in use if they go on."""
+        held = self._lasting([run])
+        self._parted.add(held, self._engine.clock.elapsed())
+        for slots in held.values():
+            for key, count in slots.items():
+                self._set_room(key, max(self._rooms.get(key, 0) - count, 0))
 
     def bury(self, dead: Iterable[int]) -> None:
         """These engines are known to be dead: their leases need not be waited for."""
@@ -189,12 +201,14 @@ class Sharing:
                 self._settle(again, wanted, now, keep=keep)
 
     def _to_settle(self) -> set[str]:
+        engine = self._engine
+        self._pending.update(self._parted.review(engine.id, engine.clock.elapsed()))
         keys = {*self._pending, *self._waiting, *self._yielding}
         if self._lost:
             keys |= self._stakes.keys()
         keys |= {key for key, stake in self._stakes.items() if stake.limit != self._slots(key)}
         if self._stakes:
-            found = self._engine.store.due(LIMIT, before=FOR_EVER, limit=CONTENDED_MAX)
+            found = engine.store.due(LIMIT, before=FOR_EVER, limit=CONTENDED_MAX)
             keys |= {each.name for each in found if each.name in self._stakes}
         return keys
 
@@ -313,6 +327,9 @@ class Sharing:
             elif (left := known.left(engine, stake, per_s, now)) is not None:
                 gone[engine] = left
         mine = replace(live.get(me) or Stake(share=0, limit=slots), limit=slots, outlives=self._outlives)
+        if parted := self._parted.slots(key):
+            used = min(demand.used + parted, max(mine.share, demand.used))
+            demand = replace(demand, used=used, want=max(demand.want, used))
         taken = sum(stake.share for stake in gone.values())
         division = divide(live, me, mine, demand, now=now, gone=taken, keep=keep)
         return division, Limit(stakes={**division.stakes, **gone}, per_s=per_s)
@@ -332,7 +349,7 @@ class Sharing:
                     self._yielding[key] = stake.share
                 if move.contended and wanted.get(key, Demand()).want > move.room:
                     self._waiting.add(key)
-            self._set_room(key, move.room)
+            self._set_room(key, max(move.room - self._parted.slots(key), 0))
         if self._lost and self._stakes.keys() <= moves.keys():
             self._lost = False
 
@@ -365,16 +382,19 @@ class Sharing:
 
     def _leave(self) -> None:
         engine, now = self._engine, self._engine.clock.now()
-        lasting = self._lasting()
+        lasting: Counter[str] = Counter()
+        for held in self._lasting(engine.state.runs.values()).values():
+            lasting.update(held)
         writes = []
         for key in sorted(self._stakes):
             found = LIMITS.get(engine.store, key)
             if found is None:
                 continue
             stakes = {each: stake for each, stake in found.value.stakes.items() if each != engine.id}
-            mine = replace(self._stakes[key], share=lasting.get(key, 0), want=0, need=0)
+            share = lasting[key] + self._parted.slots(key)
+            mine = replace(self._stakes[key], share=share, want=0, need=0)
             if _is_rate(key):
-                times = engine.state.rates.get(key[5:], ())
+                times = engine.state.starts(key[5:], now)
                 until = max(times, default=0.0) + found.value.per_s
                 mine = replace(mine, share=engine.state.taken(key, now), until=until)
             if mine.share:
@@ -384,17 +404,15 @@ class Sharing:
         if writes:
             engine.store.write(writes, at=now)
 
-    def _lasting(self) -> dict[str, int]:
-        """Slots of attempts that go on without this engine."""
-        engine = self._engine
-        durable = {name for name, executor in engine.executors.items() if executor.durable}
-        found: dict[str, int] = {}
-        for run in engine.state.runs.values():
-            for task in run.tasks.values():
-                if task.executor in durable:
-                    for key, slots in task.held:
-                        found[key] = found.get(key, 0) + slots
-        return found
+    def _lasting(self, runs: Iterable[Run]) -> dict[AttemptId, dict[str, int]]:
+        """What attempts hold that go on without this engine."""
+        durable = {name for name, executor in self._engine.executors.items() if executor.durable}
+        return {
+            task.id: {key: slots for key, slots in task.held if not key.startswith(LOCAL)}
+            for run in runs
+            for task in run.tasks.values()
+            if task.executor in durable and task.held
+        }
 
 
 def _is_rate(key: str) -> bool:

@@ -442,6 +442,52 @@ def test_a_share_that_could_not_be_written_is_asked_for_again(clock: FakeClock) 
     assert here.finish() == 1
 
 
+def test_who_lost_a_run_and_lives_waits_until_its_slots_are_told_of(clock: FakeClock) -> None:
+    """It wakes between the moment that its run is another's and the moment that the other one says so."""
+    store = Busy()
+    cluster: dict[object, object] = {}
+    first = Machine(store, clock, "a", durable=True, held=cluster, queues=("mine",))
+    run = first.engine.submit(RunRequest(broad(2, **IN_POOL), {}, queue=QUEUE)).run
+    first.engine.submit(RunRequest(broad(4, **IN_POOL), {}, queue="mine"))
+    clock.advance(LEASE_S + 1.0)
+    heir = Machine(store, clock, "b", durable=True, held=cluster)
+    store.busy = True
+    heir.work()
+    assert store.run_by_id(run).owner == heir.engine.id
+    assert heir.running() == 2
+    store.busy = False
+    rounds(clock, (first,), 12)
+    assert (heir.running(), first.running()) == (2, 0)
+    rounds(clock, (heir, first), 12)
+    assert (heir.running(), first.running()) == (2, 0)
+    assert shares(store)[heir.engine.id] == 2
+    heir.finish(1)
+    rounds(clock, (heir, first), 12)
+    assert (heir.running(), first.running()) == (1, 1)
+    while heir.finish() + first.finish() or heir.engine.state.runs or first.engine.state.runs:
+        rounds(clock, (heir, first), 1)
+    assert {each.state for each in store.runs()} == {RunState.SUCCEEDED}
+    assert verify(store) == []
+
+
+def test_what_ended_after_the_run_was_lost_holds_nothing(clock: FakeClock) -> None:
+    """The new owner never had a reason to tell of it."""
+    store = MemoryStore()
+    cluster: dict[object, object] = {}
+    first = Machine(store, clock, "a", durable=True, held=cluster, queues=("mine",))
+    first.engine.submit(RunRequest(broad(2, **IN_POOL), {}, queue=QUEUE))
+    first.engine.submit(RunRequest(broad(4, **IN_POOL), {}, queue="mine"))
+    clock.advance(LEASE_S + 1.0)
+    heir = Machine(store, clock, "b", durable=True, held=cluster)
+    heir.work()
+    assert heir.finish() == 2
+    heir.engine.close()
+    rounds(clock, (first,), 12)
+    assert first.running() == 2
+    while first.finish():
+        rounds(clock, (first,), 1)
+
+
 def test_why_names_the_engine_that_has_the_slots(store: Store, machine: Make) -> None:
     """Whether its attempts hold them, or it has them and uses none."""
     first, second = machine("oslo"), machine("bergen")
