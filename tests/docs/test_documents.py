@@ -17,15 +17,20 @@ import ast
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
 import pytest
+from cyclopts import CycloptsError
 
 import weft
+from weft.cli.app import root
+from weft.cli.main import take_global
 from weft.dialects.native.dag import DagOptions
 from weft.dialects.native.options import TaskOptions
 from weft.dialects.native.schedules import ScheduleOptions, TickOptions
@@ -210,6 +215,28 @@ def test_python_of_every_page_compiles() -> None:
         for block in blocks(page):
             if block.tags[0] == "python" and "reference" not in page.parts:
                 compile(block.code, f"{page.name}:{block.line}", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_of_page_are_understood(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a command that is not run is one that there is, with options that it has."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))  # Options that every command takes are put there.
+    wrong = []
+    for block in blocks(page):
+        if block.tags[:1] not in (("sh",), ("bash",)):
+            continue
+        for line in block.code.replace("\\\n", " ").splitlines():
+            lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+            lexer.whitespace_split = True
+            for operator, words in groupby(lexer, key=lambda word: set(word) <= set("();<>|&")):
+                found = list(words)
+                if operator or found[0] != "weft" or found[1] in ("--version", "--help"):
+                    continue
+                try:
+                    root().parse_args(take_global(found[1:]), exit_on_error=False, print_error=False)
+                except CycloptsError as exc:
+                    wrong.append(f"{line}: {exc}")
+    assert wrong == []
 
 
 # --- links ------------------------------------------------------------------------------------------------

@@ -21,6 +21,9 @@ DEEP = (
 )
 """Nouns with subcommands."""
 
+SENTENCE_MAX = 300
+"""Characters of the parser's message that are shown."""
+
 RUN_HELP = "A run's id, the beginning of one, or @latest."
 
 
@@ -84,6 +87,8 @@ def _command(words: Sequence[str], names: Sequence[str]) -> str:
 
 
 def _sentence(text: str) -> str:
-    """The parser's message as one of ours: one line, no full stop."""
+    """The parser's message as one of ours: one line, no full stop, and not all that was typed."""
     text = " ".join(text.split()).partition(" Available commands:")[0].rstrip(".")
+    if len(text) > SENTENCE_MAX:  # A pattern that the shell replaced by the files of a folder, most often.
+        text = text[:SENTENCE_MAX].rpartition(" ")[0] + " ..."
     return text[:1].lower() + text[1:] if text[:2] not in ("--",) else text

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words in (["--version"], ["-V"]):
         print(f"weft {__version__}")
         return 0
-    words = _take_global(words)
+    words = take_global(words)
     try:
         if not words or words in (["--help"], ["-h"], ["help"]):
             from weft.cli.index import overview  # noqa: PLC0415 - rule 1
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return report(exc)
 
 
-def _take_global(words: list[str]) -> list[str]:
+def take_global(words: list[str]) -> list[str]:
     """Act on the options that every command takes, and return the other words."""
     end = words.index("--") if "--" in words else len(words)
     kept: list[str] = []
