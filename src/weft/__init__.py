@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from weft.dialects.native.arguments import unmapped as unmapped
     from weft.dialects.native.dag import Dag as Dag
     from weft.dialects.native.dag import dag as dag
+    from weft.dialects.native.flow import Flow as Flow
+    from weft.dialects.native.flow import flow as flow
     from weft.dialects.native.futures import Future as Future
     from weft.dialects.native.futures import FutureList as FutureList
     from weft.dialects.native.options import poke as poke
@@ -42,9 +44,7 @@ if TYPE_CHECKING:
     from weft.dialects.native.symbols import skipped as skipped
     from weft.dialects.native.symbols import succeeded as succeeded
     from weft.dialects.native.symbols import symbol as symbol
-    from weft.dialects.native.task import Flow as Flow
     from weft.dialects.native.task import Task as Task
-    from weft.dialects.native.task import flow as flow
     from weft.dialects.native.task import task as task
     from weft.dialects.native.triggers import Asset as Asset
     from weft.dialects.native.triggers import When as When
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "weft.dialects.native.arguments": ("allow_failure", "unmapped"),
     "weft.dialects.native.dag": ("Dag", "dag"),
+    "weft.dialects.native.flow": ("Flow", "flow"),
     "weft.dialects.native.futures": ("Future", "FutureList"),
     "weft.dialects.native.options": ("poke",),
     "weft.dialects.native.schedules": ("cron", "every", "once", "rrule"),
@@ -107,7 +108,7 @@ _PLACES = {
         "succeeded",
         "symbol",
     ),
-    "weft.dialects.native.task": ("Flow", "Task", "flow", "task"),
+    "weft.dialects.native.task": ("Task", "task"),
     "weft.dialects.native.triggers": (
         "Asset",
         "When",

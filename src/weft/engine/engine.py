@@ -29,15 +29,16 @@ from weft.core.events import (
 from weft.core.state import FLOW, INLINE, UNBOUNDED, Run, State
 from weft.core.step import step_all
 from weft.engine.clock import Clock, SystemClock, entropy
+from weft.engine.committing import BUSY_PATIENCE_S, Committer
 from weft.engine.duties import Duties
 from weft.engine.intake import Intake
 from weft.engine.preparing import Evaluator, Preparer
-from weft.engine.recovery import holds, restored, root_end, shows
+from weft.engine.recovery import restored, root_end
 from weft.engine.sharing import Sharing
 from weft.engine.watchers import Watchers
 from weft.executors.protocol import Executor
 from weft.model.attempts import Attempt, AttemptId, Ended, Report
-from weft.model.errors import CommitUnknown, ErrorInfo, NotFound, RunPaused, StaleOwner, StoreBusy, WeftError
+from weft.model.errors import ErrorInfo, RunPaused, StaleOwner, WeftError
 from weft.model.states import RUN_TERMINAL, TERMINAL, TaskState
 from weft.model.values import Result
 from weft.runtime.host import Pending, RunRequest
@@ -45,12 +46,6 @@ from weft.store.protocol import Store
 
 BATCH = 4096
 """Events taken into one transaction at most, so that a commit stays short."""
-
-COMMIT_TRIES = 3
-"""How often a commit that was not made, by an error of the storage, is tried before the engine gives up."""
-
-BUSY_PATIENCE_S = 60.0
-"""How long the store may be away, or in another process's hands, before an engine gives up."""
 
 FLOWS = "thread"
 """The executor that runs flows' bodies, each on a thread of its own."""
@@ -119,7 +114,7 @@ class Engine:
         self._identity = (name, host, pid, process_started)
         self._lease_s = lease_s
         self._inbox: deque[Event] = deque()
-        self._busy_patience_s = busy_patience_s
+        self._committer = Committer(store, self.clock, patience_s=busy_patience_s)
         self._fetch = fetch
         self._intake = Intake(store, self.clock, entropy, writing=self.turning)
         self._turner = 0
@@ -452,31 +447,7 @@ class Engine:
         runs = self.state.runs
         epochs = {run: self.epochs[run] for run in touched}
         began = self.clock.now()
-        refused: frozenset[int] | None = None
-        unknown: CommitUnknown | None = None
-        tries = 0
-        waited = 0.0
-        while refused is None:
-            try:
-                if unknown is None:
-                    refused = self.store.commit(changes, engine=self.id, epochs=epochs)
-                    continue
-                refused = self._read_back(changes, epochs)
-                tries += 1
-                if refused is None and tries >= COMMIT_TRIES:
-                    raise unknown
-                unknown = None
-            except StoreBusy:
-                # The store is away or another process has it: whichever was being done is done again.
-                if waited >= self._busy_patience_s:
-                    raise
-                pause = min(0.5, 0.01 + waited / 2)
-                self.clock.sleep(pause)
-                waited += pause
-            except CommitUnknown as exc:
-                if exc is unknown:
-                    raise
-                unknown = exc
+        refused = self._committer.commit(changes, self.id, epochs)
         self.commit_s = self.clock.now() - began
         for run in touched:
             if run not in runs:
@@ -593,27 +564,6 @@ class Engine:
                 executor.cancel([task.id])
         self._inbox.appendleft(Dropped(run))
         return gone
-
-    def _read_back(self, changes: Sequence[Change], epochs: Mapping[int, int]) -> frozenset[int] | None:
-        """Nobody knows whether a commit was made: look. The runs that it refused, ``None`` if it was not."""
-        refused: set[int] = set()
-        for run, epoch in epochs.items():
-            try:
-                row = self.store.run_by_id(run)
-            except NotFound:
-                return None
-            if (row.owner, row.epoch) != (self.id, epoch):
-                refused.add(run)
-        for change in reversed(changes):
-            # The last change of a task run tells: no two that follow each other leave the same row.
-            if type(change) is TaskChanged and change.run not in refused:
-                task = self.store.tasks(change.run, after=change.idx - 1, limit=1)
-                made = task and task[0].idx == change.idx and shows(task[0], change)
-                return frozenset(refused) if made else None
-        for change in reversed(changes):
-            if change.run not in refused and not holds(self.store, change):
-                return None
-        return frozenset(refused)
 
     def halt(self, error: WeftError) -> None:
         """Stop for good, and tell everybody who waits why."""

@@ -9,8 +9,8 @@ import weft
 from weft.artifacts import shapes
 from weft.artifacts.artifacts import Artifacts
 from weft.dialects.native.dag import Dag
+from weft.dialects.native.flow import Flow, graph_of_call
 from weft.dialects.native.found import kind_of, line_of, parameters_of, workflows
-from weft.dialects.native.task import Flow, graph_of_call
 from weft.model.errors import DuplicateWorkflow, InvalidWorkflow, WeftError
 from weft.model.graph import Graph
 from weft.model.projects import FoundWorkflow, Problem

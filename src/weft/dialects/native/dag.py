@@ -18,13 +18,14 @@ from typing import Any, ClassVar, ParamSpec, TypedDict, TypeVar, Unpack, cast, o
 import msgspec
 
 from weft.compile.validate import validate
+from weft.dialects.native.columns import hole_of, map_hole_of
 from weft.dialects.native.drafts import user_line
 from weft.dialects.native.durations import Duration, seconds
 from weft.dialects.native.options import HookFn, TaskOptions, map_of
 from weft.dialects.native.parameters import Parameters
 from weft.dialects.native.schedules import Given, positive, schedules_of
 from weft.dialects.native.symbols import Symbol
-from weft.dialects.native.task import Task, hole_of, map_hole_of
+from weft.dialects.native.task import Task
 from weft.dialects.native.tracing import Session, Trace, current_trace
 from weft.dialects.native.triggers import GivenTrigger, triggers_of
 from weft.model.calls import Call, GroupCall

@@ -7,8 +7,9 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from weft.dialects.native.dag import Dag
+from weft.dialects.native.flow import Flow
 from weft.dialects.native.parameters import Parameters
-from weft.dialects.native.task import Flow, Task
+from weft.dialects.native.task import Task
 from weft.runtime import load
 from weft.runtime.host import Host, RunRequest
 

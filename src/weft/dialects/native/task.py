@@ -1,4 +1,4 @@
-"""``@task``, ``@flow`` and what their decorated functions can do.
+"""``@task``, and what a decorated function can do; ``flow.py`` adds what only a flow can.
 
 A decorated function stays callable. What a call means depends on where it is made:
 
@@ -19,7 +19,8 @@ from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar, Unpack, cas
 
 from weft.artifacts.items import pack_items
 from weft.core.turn import digest_of
-from weft.dialects.native.arguments import allow_failure, unmapped
+from weft.dialects.native.arguments import unmapped
+from weft.dialects.native.columns import columns_of, hole_of, map_hole_of
 from weft.dialects.native.functions import by_name, name_of, place_of, python_call
 from weft.dialects.native.futures import Future, FutureList, failure, value_of
 from weft.dialects.native.options import (
@@ -40,14 +41,12 @@ from weft.dialects.native.options import (
     retry_of,
     timeout_of,
 )
-from weft.dialects.native.parameters import Parameters
-from weft.dialects.native.schedules import ScheduleOptions, positive, schedules_of
 from weft.dialects.native.tracing import Trace, current_trace
-from weft.dialects.native.triggers import TriggerOptions, outputs_of, triggers_of
+from weft.dialects.native.triggers import outputs_of
 from weft.model.calls import Call, PythonCall
 from weft.model.errors import UsageError
 from weft.model.graph import Graph, Hook, MapMode, MapSpec, Node, Parameter
-from weft.model.inputs import Const, Input, Item, Param, Template
+from weft.model.inputs import Const, Input, Param, Template
 from weft.model.values import AFTER, ARGS, Bound
 from weft.runtime import load
 from weft.runtime.context import CURRENT
@@ -328,7 +327,7 @@ class Task(Generic[P, R]):
 
     def _map(self, frame: Frame, args: Any, kwargs: Any, *, combine: bool = False) -> Pending:
         artifacts = frame.host.artifacts
-        columns, fill = self._columns(args, kwargs)
+        columns, fill = columns_of(self.name, args, kwargs)
         if len(columns) == 1:
             items = artifacts.split_value(columns[0])
         else:
@@ -374,38 +373,6 @@ class Task(Generic[P, R]):
             self._mapped = (node, digest_of(node))
         return self._mapped
 
-    def _columns(self, args: Any, kwargs: Any) -> tuple[list[Any], tuple[list[Any], dict[str, Any]]]:
-        """The arguments to go through, and the call with holes where their items go."""
-        columns: list[Any] = []
-        spots: list[_Spot] = []
-
-        def place(value: Any) -> Any:
-            if isinstance(value, unmapped):
-                return value.value
-            if isinstance(value, Future | FutureList):
-                value = value.result()
-            if isinstance(value, str | bytes | bytearray) or hasattr(value, "keys"):
-                return value
-            if not hasattr(value, "__iter__"):
-                return value
-            columns.append(_values(value))
-            spots.append(_Spot())
-            return spots[-1]
-
-        fixed_args = [place(each) for each in args]
-        fixed_kwargs = {name: place(each) for name, each in kwargs.items()}
-        if not columns:
-            whole = any(hasattr(each, "keys") for each in (*args, *kwargs.values()))
-            raise UsageError(
-                f"{self.name}.map has nothing to map over",
-                hint="a dict is passed whole to every item: map over its .items() or list(...)"
-                if whole
-                else "pass a list, or call it instead",
-            )
-        for number, spot in enumerate(spots):
-            spot.item = Item() if len(spots) == 1 else Item((number,))
-        return columns, (fixed_args, fixed_kwargs)
-
     # --- outside a flow -----------------------------------------------------------------------------------
 
     def _run_alone(self, args: Any, kwargs: Any) -> Any:
@@ -435,7 +402,7 @@ class Task(Generic[P, R]):
         data, _ = engine.artifacts.pack(
             (args, kwargs), _no_hole, what=f"an argument of {self.name}", names=self._names()
         )
-        node = _with_inputs(self.node(engine), {ARGS: Param("arguments")})
+        node = with_inputs(self.node(engine), {ARGS: Param("arguments")})
         graph = Graph(workflow=self.name, root=node, params=(Parameter("arguments", required=True),))
         return RunRequest(graph, {"arguments": data}, inline=self._inlines() and engine.executor == "thread")
 
@@ -469,117 +436,12 @@ class Task(Generic[P, R]):
         )
 
 
-class FlowOptions(TaskOptions, ScheduleOptions, TriggerOptions, total=False):
-    """Options of a flow: those of a task, and when it runs by itself."""
-
-
-class Flow(Task[P, R]):
-    """A decorated flow. See ``flow``.
-
-    Attributes:
-        schedules: When it runs by itself.
-        triggers: What else makes it run.
-        max_active_runs: Runs of it that may be open at once.
-    """
-
-    is_flow = True
-    known_options: ClassVar[Mapping[str, Any]] = {
-        **TaskOptions.__annotations__,
-        **ScheduleOptions.__annotations__,
-        **TriggerOptions.__annotations__,
-    }
-
-    def __init__(self, fn: Callable[P, R], options: TaskOptions, *, bound: tuple[Any, ...] = ()) -> None:
-        super().__init__(fn, options, bound=bound)
-        self._parameters: Parameters | None = None
-
-    def _configure(self, options: TaskOptions) -> None:
-        super()._configure(options)
-        given: Mapping[str, Any] = options
-        self.max_active_runs = positive(given, "max_active_runs")
-        self.schedules = schedules_of(given, self.max_active_runs)
-        self.triggers = triggers_of(given)
-
-    @property
-    def parameters(self) -> Parameters:
-        """What it takes."""
-        if self._parameters is None:
-            self._parameters = Parameters(self.fn, self.name)
-        return self._parameters
-
-    def graph(self, engine: Host) -> Graph:
-        """The workflow as a graph: its root alone, because what it calls is known only as it runs."""
-        return graph_of_call(self, self.parameters, engine)
-
-    def request(self, engine: Host, args: Any, kwargs: Any) -> RunRequest:
-        """A run of this flow with these arguments, checked.
-
-        Raises:
-            ParameterError: They do not fit.
-            NotSerializable: One of them cannot be stored.
-        """
-        bound = self.parameters.bind((*self._bound, *args), kwargs)
-        dumps = engine.artifacts.dumps
-        params = {name: dumps(value, what=f"parameter {name!r}") for name, value in bound.items()}
-        return RunRequest(self.graph(engine), params, inline=self._inlines())
-
-    def _request(self, engine: Host, args: Any, kwargs: Any) -> RunRequest:
-        return self.request(engine, args, kwargs)
-
-
-def graph_of_call(task: Task[..., Any], parameters: Parameters, engine: Host) -> Graph:
-    """A workflow that is one call of a task or flow, with a parameter for each of its own."""
-    node = task.node(engine)
-    dumps = engine.artifacts.dumps
-    params = tuple(
-        Parameter(
-            each.name,
-            None if each.default is each.empty else dumps(each.default, what=f"default of {each.name}"),
-            each.default is each.empty,
-            parameters.schema(each.name),
-        )
-        for each in parameters
-    )
-    inputs: dict[str, Input] = {each.name: Param(each.name) for each in parameters}
-    return Graph(
-        workflow=task.name, root=_with_inputs(node, inputs), params=params, doc=node.doc, tags=node.tags
-    )
-
-
-class _Spot:
-    """Where an item goes in a mapped call."""
-
-    __slots__ = ("item",)
-
-    item: Item
-
-
-def _values(column: Any) -> Any:
-    """A column to go through, with futures in it replaced by their values."""
-    if not hasattr(column, "__len__") or isinstance(column, list | tuple | set | frozenset):
-        return [each.result() if isinstance(each, Future | FutureList) else each for each in column]
-    return column
-
-
-def hole_of(value: Any) -> Any:
-    """The task run that an argument of a flow's call stands for; ``None`` for a plain value."""
-    if isinstance(value, Future | FutureList):
-        return value.output()
-    if isinstance(value, allow_failure):
-        return value.future.output(allow_failure=True)
-    return None
-
-
-def map_hole_of(value: Any) -> Any:
-    """As ``hole_of``, and for the places where a mapped call's items go."""
-    return value.item if isinstance(value, _Spot) else hole_of(value)
-
-
 def _no_hole(value: Any) -> Bound | None:
     return None
 
 
-def _with_inputs(node: Node, inputs: dict[str, Input]) -> Node:
+def with_inputs(node: Node, inputs: dict[str, Input]) -> Node:
+    """The node with these inputs."""
     fields: dict[str, Any] = {name: getattr(node, name) for name in node.__struct_fields__}
     fields["inputs"] = inputs
     return Node(**fields)
@@ -638,26 +500,3 @@ def task(fn: Callable[P, R] | None = None, /, **options: Unpack[TaskOptions]) ->
     if fn is not None:
         return Task(fn, options)
     return lambda fn: Task(fn, options)
-
-
-@overload
-def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
-@overload
-def flow(**options: Unpack[FlowOptions]) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
-def flow(fn: Callable[P, R] | None = None, /, **options: Unpack[FlowOptions]) -> Any:
-    """Make a function a flow: plain Python that calls tasks, made durable by a journal.
-
-    It takes what a task takes (``TaskOptions``) and, to run by itself, ``schedule``, ``catchup``, ``start``,
-    ``end``, ``max_active_runs`` (``ScheduleOptions``) and ``trigger`` (``TriggerOptions``).
-
-    Its parameters are checked against their annotations. On resume the function runs again from the top and
-    what it called before returns at once; so between calls it must decide by its arguments and by what calls
-    return: use ``weft.now``, ``weft.random`` and ``weft.sleep`` for time and chance.
-
-    Raises:
-        InvalidPolicy: An option makes no sense.
-    """
-    given = cast(TaskOptions, options)
-    if fn is not None:
-        return Flow(fn, given)
-    return lambda fn: Flow(fn, given)
