@@ -289,5 +289,9 @@ def _draw_change(draw: st.DrawFn, known: dict[int, set[int]]) -> Change:
 
 
 def flat(batches: Sequence[Sequence[Change]]) -> list[Change]:
-    """The changes of all batches."""
-    return [change for batch in batches for change in batch]
+    """The changes of all batches in the order of the log: of a commit, each run's stand together."""
+    found: list[Change] = []
+    for batch in batches:
+        first = {change.run: at for at, change in reversed(list(enumerate(batch)))}
+        found += sorted(batch, key=lambda change: first[change.run])
+    return found

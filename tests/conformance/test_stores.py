@@ -491,6 +491,21 @@ def test_cache_records_expire_and_are_replaced(store: Store, engine: Engine) -> 
     assert (row.result, row.idx) == (BIG, 1)
 
 
+def test_of_one_commit_the_logs_last_word_counts_in_the_cache(store: Store, engine: Engine) -> None:
+    """A block of the log holds one run's changes: the second run's come last, whatever came in between."""
+    engine.start(1)
+    engine.start(2)
+    engine.commit(
+        run_changed(1),
+        Cached(2, 0, "k", ONE, 1.0),
+        Cached(1, 0, "k", BIG, 1.0),
+    )
+    row = store.cached("k", now=0.0)
+    assert row is not None
+    assert (row.run, row.result) == (2, ONE)
+    check_fold(store)
+
+
 # Deleting
 
 

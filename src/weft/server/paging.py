@@ -8,15 +8,19 @@ no secret and grants nothing: whoever makes one up gets what the query would giv
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
 import msgspec
 
 from weft.model.errors import InvalidPageToken
+from weft.store.protocol import Reader
+from weft.store.records import Collection, Entry
 
 T = TypeVar("T")
+V = TypeVar("V")
+R = TypeVar("R", bound=msgspec.Struct)
 
 TOKEN_MAX = 1024
 """Longest token, in characters."""
@@ -75,6 +79,27 @@ def page_of(items: list[T], limit: int, query: Sequence[object], position: int |
     return Page(
         items=items[:limit], next=make_token(query, position) if more and position is not None else None
     )
+
+
+def page_of_records(
+    store: Reader,
+    collection: Collection[R],
+    view: Callable[[Entry[R]], V],
+    *,
+    limit: int,
+    token: str | None,
+    prefix: str = "",
+) -> Page[V]:
+    """A page of the records of one kind, by name.
+
+    Raises:
+        InvalidPageToken: ``token`` was not made for these records.
+    """
+    query = (collection.kind, prefix)
+    after = read_token(query, token, str) or ""
+    entries = collection.page(store, prefix=prefix, after=after, limit=limit + 1)
+    page = page_of(entries, limit, query, entries[limit - 1].name if len(entries) > limit else None)
+    return Page(items=[view(each) for each in page.items], next=page.next)
 
 
 def _check(query: Sequence[object], body: bytes) -> bytes:

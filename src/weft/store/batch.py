@@ -29,7 +29,8 @@ class Batch:
         blocks: The events of each run, in the order in which the runs first appear.
         added: Bindings of ``add_task``.
         changed: Bindings of ``change_task``.
-        others: Every other change with its place in its run's block, in order.
+        others: Every other change with its place in its run's block, in the order of the blocks: of what runs
+            have in common (the cache) the log's last word counts.
     """
 
     __slots__ = ("added", "blocks", "changed", "others")
@@ -85,6 +86,9 @@ def plan(changes: Iterable[Change]) -> Batch:
         else:
             batch.others.append((len(block), change))
             block.append(pack_other(change))
+    if len(blocks) > 1:
+        order = {run: place for place, run in enumerate(blocks)}
+        batch.others.sort(key=lambda each: order[each[1].run])
     _bind(batch, identities, latest, starts)
     return batch
 

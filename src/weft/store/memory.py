@@ -99,7 +99,9 @@ class MemoryStore(MemoryRecords):
             for change in accepted:
                 packed.setdefault(change.run, []).append(pack(change))
             bodies = {run: encode_block(block) for run, block in packed.items()}
-            copies = [isolated(change) for change in accepted]
+            order = {run: place for place, run in enumerate(packed)}
+            # In the order of the log, whose last word counts of what runs have in common.
+            copies = sorted(map(isolated, accepted), key=lambda change: order[change.run])
             # Nothing above has changed anything, and nothing below fails.
             for change in copies:
                 self._apply(change, engine, epochs)

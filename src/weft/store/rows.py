@@ -9,11 +9,11 @@ from weft.model.attempts import Published
 from weft.model.errors import ErrorInfo
 from weft.model.graph import Graph, Node
 from weft.model.inputs import Input
-from weft.model.rows import RunRow, TaskRow
+from weft.model.rows import MapRow, RunRow, SignalRow, TaskRow
 from weft.model.states import RunState, TaskState
 from weft.model.values import Result
 from weft.model.waits import Wait
-from weft.store.protocol import Request
+from weft.store.protocol import Record, Request
 
 RUN_COLUMNS = (
     "run, uid, workflow, dialect, graph, version, state, owner, epoch, created_at, started_at, ended_at, "
@@ -157,4 +157,31 @@ def task_row(columns: tuple[Any, ...]) -> TaskRow:
         wait=decode_wait(wait) if wait is not None else None,
         worker=worker,
         chosen=decode_chosen(chosen) if chosen is not None else None,
+    )
+
+
+def record_of(columns: tuple[Any, ...]) -> Record:
+    """A record from its columns."""
+    kind, name, body, revision, at, due_at = columns
+    return Record(kind=kind, name=name, body=body, revision=revision, at=at, due_at=due_at)
+
+
+def map_row(columns: tuple[Any, ...]) -> MapRow:
+    """A map from its columns."""
+    run, idx, at, base, count, generation, items = columns
+    return MapRow(
+        run=run, idx=idx, at=at, base=base, count=count, items=decode_result(items), generation=generation
+    )
+
+
+def signal_row(columns: tuple[Any, ...]) -> SignalRow:
+    """A signal from its columns."""
+    run, name, at, payload, signal_id, consumer = columns
+    return SignalRow(
+        run=run,
+        name=name,
+        at=at,
+        payload=decode_result(payload),
+        signal_id=signal_id,
+        consumer=consumer,
     )

@@ -5,17 +5,9 @@ from typing import Any
 
 import apsw
 
-from weft.store.protocol import Record, Write
+from weft.store.protocol import Write
 from weft.store.records import conflict
 from weft.store.sqlite_connection import Writer
-
-Row = tuple[str, str, bytes, int, float, float | None]
-
-
-def record_of(row: Row) -> Record:
-    """A record from its columns, in the order of the statements."""
-    kind, name, body, revision, at, due_at = row
-    return Record(kind=kind, name=name, body=body, revision=revision, at=at, due_at=due_at)
 
 
 def write_records(writer: Writer, do: dict[str, str], writes: Sequence[Write], at: float) -> list[int]:

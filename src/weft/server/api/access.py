@@ -7,11 +7,12 @@ from typing import Annotated
 import msgspec
 from litestar.params import JSONBody, PathParameter
 
+from weft.model.audit import AuditEntry
 from weft.model.tokens import Role, Token
 from weft.server.auth.tokens import ID_LENGTH, TOKENS, create_token, find_token
 from weft.server.auth.trail import ENTRIES
 from weft.server.context import Given
-from weft.server.paging import Page, page_of, read_token
+from weft.server.paging import Page, page_of_records
 from weft.server.parameters import NAME, Limit, PageToken
 from weft.server.routing import create, read, remove
 from weft.server.views import maybe_moment, moment
@@ -120,11 +121,7 @@ def show_me(context: Given) -> Me:
 @read("/tokens", Role.ADMIN)
 def list_tokens(context: Given, limit: Limit = 100, page_token: PageToken = None) -> Page[TokenView]:
     """List tokens, in no order that means anything."""
-    query = ("tokens",)
-    after = read_token(query, page_token, str) or ""
-    entries = TOKENS.page(context.store, after=after, limit=limit + 1)
-    page = page_of(entries, limit, query, entries[limit - 1].name if len(entries) > limit else None)
-    return Page(items=[_view(each) for each in page.items], next=page.next)
+    return page_of_records(context.store, TOKENS, _view, limit=limit, token=page_token)
 
 
 @create("/tokens", Role.ADMIN)
@@ -161,15 +158,7 @@ def revoke_token(context: Given, token: TokenId) -> None:
 @read("/audit", Role.ADMIN)
 def list_audit(context: Given, limit: Limit = 100, page_token: PageToken = None) -> Page[AuditView]:
     """List who changed what, the oldest first."""
-    query = ("audit",)
-    after = read_token(query, page_token, str) or ""
-    entries = ENTRIES.page(context.store, after=after, limit=limit + 1)
-    page = page_of(entries, limit, query, entries[limit - 1].name if len(entries) > limit else None)
-    items = []
-    for entry in page.items:
-        fields = msgspec.structs.asdict(entry.value) | {"at": moment(entry.value.at)}
-        items.append(AuditView(id=entry.name, **fields))
-    return Page(items=items, next=page.next)
+    return page_of_records(context.store, ENTRIES, _audit, limit=limit, token=page_token)
 
 
 def _view(entry: Entry[Token]) -> TokenView:
@@ -184,3 +173,8 @@ def _view(entry: Entry[Token]) -> TokenView:
 
 
 ROUTES = [show_me, list_tokens, make_token, revoke_token, list_audit]
+
+
+def _audit(entry: Entry[AuditEntry]) -> AuditView:
+    fields = msgspec.structs.asdict(entry.value) | {"at": moment(entry.value.at)}
+    return AuditView(id=entry.name, **fields)

@@ -20,7 +20,7 @@ from weft.notifications.service import send_test
 from weft.server.api.records import Kept
 from weft.server.context import Given
 from weft.server.etags import etag
-from weft.server.paging import Page, page_of, read_token
+from weft.server.paging import Page, page_of_records
 from weft.server.parameters import IfMatch, IfNoneMatch, Limit, Name, PageToken, Prefix
 from weft.server.routing import act, read, remove, replace
 from weft.server.views import maybe_moment, moment
@@ -185,11 +185,7 @@ def test_channel(context: Given, name: Name) -> DeliveryView:
 @read("/deliveries")
 def list_deliveries(context: Given, limit: Limit = 100, page_token: PageToken = None) -> Page[DeliveryView]:
     """List what automations do outside, as long as it is kept, the oldest first."""
-    query = ("deliveries",)
-    after = read_token(query, page_token, str) or ""
-    entries = DELIVERIES.page(context.store, after=after, limit=limit + 1)
-    page = page_of(entries, limit, query, entries[limit - 1].name if len(entries) > limit else None)
-    return Page(items=[_delivery(each) for each in page.items], next=page.next)
+    return page_of_records(context.store, DELIVERIES, _delivery, limit=limit, token=page_token)
 
 
 @read("/deliveries/{name:str}")

@@ -13,7 +13,7 @@ from weft.model.errors import UsageError
 from weft.model.tokens import Role
 from weft.projects.records import SCHEDULES
 from weft.server.context import Context, Given
-from weft.server.paging import Page, page_of, read_token
+from weft.server.paging import Page, page_of_records
 from weft.server.parameters import Limit, Name, PageToken
 from weft.server.routing import act, create, read
 from weft.server.views import maybe_moment, moment
@@ -131,11 +131,9 @@ class BackfillView(msgspec.Struct, kw_only=True):
 @read("/backfills")
 def list_backfills(context: Given, limit: Limit = 100, page_token: PageToken = None) -> Page[BackfillView]:
     """List backfills, the oldest first."""
-    query = ("backfills",)
-    after = read_token(query, page_token, str) or ""
-    entries = BACKFILLS.page(context.store, after=after, limit=limit + 1)
-    page = page_of(entries, limit, query, entries[limit - 1].name if len(entries) > limit else None)
-    return Page(items=[_view(each.name, each.value) for each in page.items], next=page.next)
+    return page_of_records(
+        context.store, BACKFILLS, lambda each: _view(each.name, each.value), limit=limit, token=page_token
+    )
 
 
 @create("/backfills", Role.OPERATOR)

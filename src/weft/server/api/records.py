@@ -19,7 +19,7 @@ from weft.model.tokens import Role
 from weft.model.variables import VARIABLE, Variable
 from weft.server.context import Context, Given
 from weft.server.etags import etag, expected, written
-from weft.server.paging import Page, page_of, read_token
+from weft.server.paging import Page, page_of_records
 from weft.server.parameters import NUMBER_MAX, IfMatch, IfNoneMatch, Limit, Name, PageToken, Prefix
 from weft.server.routing import read, remove, replace
 from weft.server.views import moment
@@ -190,11 +190,9 @@ class Kept(Generic[T, V]):
 
     def page(self, context: Context, prefix: str, limit: int, token: str | None) -> Page[V]:
         """A page of them, by name."""
-        query = (self.collection.kind, prefix)
-        after = read_token(query, token, str) or ""
-        entries = self.collection.page(context.store, prefix=prefix, after=after, limit=limit + 1)
-        page = page_of(entries, limit, query, entries[limit - 1].name if len(entries) > limit else None)
-        return Page(items=[self._view(each) for each in page.items], next=page.next)
+        return page_of_records(
+            context.store, self.collection, self._view, limit=limit, token=token, prefix=prefix
+        )
 
     def show(self, context: Context, name: str) -> Response[V]:
         """One of them."""

@@ -12,7 +12,7 @@ from weft.model.schedules import Scheduled
 from weft.model.tokens import Role
 from weft.projects.records import SCHEDULES
 from weft.server.context import Given
-from weft.server.paging import Page, page_of, read_token
+from weft.server.paging import Page, page_of_records
 from weft.server.parameters import Limit, Name, PageToken, Prefix
 from weft.server.routing import act, read
 from weft.server.views import maybe_moment, moment
@@ -86,11 +86,7 @@ def list_schedules(
     context: Given, prefix: Prefix = "", limit: Limit = 100, page_token: PageToken = None
 ) -> Page[ScheduleView]:
     """List schedules by name: `workflow#` as the prefix gives one workflow's."""
-    query = ("schedules", prefix)
-    after = read_token(query, page_token, str) or ""
-    entries = SCHEDULES.page(context.store, prefix=prefix, after=after, limit=limit + 1)
-    page = page_of(entries, limit, query, entries[limit - 1].name if len(entries) > limit else None)
-    return Page(items=[_view(each) for each in page.items], next=page.next)
+    return page_of_records(context.store, SCHEDULES, _view, limit=limit, token=page_token, prefix=prefix)
 
 
 @read("/schedules/{name:str}")

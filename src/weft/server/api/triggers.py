@@ -12,7 +12,7 @@ from weft.model.tokens import Role
 from weft.model.triggers import Armed, AssetEntry, Happening, Source
 from weft.projects.records import TRIGGERS
 from weft.server.context import Context, Given
-from weft.server.paging import Page, page_of, read_token
+from weft.server.paging import Page, page_of_records
 from weft.server.parameters import IdempotencyKey, Limit, Name, PageToken, Prefix
 from weft.server.routing import act, create, read
 from weft.server.views import maybe_moment, moment
@@ -121,11 +121,7 @@ def list_triggers(
     context: Given, prefix: Prefix = "", limit: Limit = 100, page_token: PageToken = None
 ) -> Page[TriggerView]:
     """List triggers by name: `workflow#` as the prefix gives one workflow's."""
-    query = ("triggers", prefix)
-    after = read_token(query, page_token, str) or ""
-    entries = TRIGGERS.page(context.store, prefix=prefix, after=after, limit=limit + 1)
-    page = page_of(entries, limit, query, entries[limit - 1].name if len(entries) > limit else None)
-    return Page(items=[_trigger(each) for each in page.items], next=page.next)
+    return page_of_records(context.store, TRIGGERS, _trigger, limit=limit, token=page_token, prefix=prefix)
 
 
 @read("/triggers/{name:str}")
@@ -151,11 +147,7 @@ def list_assets(
     context: Given, prefix: Prefix = "", limit: Limit = 100, page_token: PageToken = None
 ) -> Page[AssetView]:
     """List the assets that were ever updated, by name."""
-    query = ("assets", prefix)
-    after = read_token(query, page_token, str) or ""
-    entries = ASSETS.page(context.store, prefix=prefix, after=after, limit=limit + 1)
-    page = page_of(entries, limit, query, entries[limit - 1].name if len(entries) > limit else None)
-    return Page(items=[_asset(each) for each in page.items], next=page.next)
+    return page_of_records(context.store, ASSETS, _asset, limit=limit, token=page_token, prefix=prefix)
 
 
 @read("/assets/{name:str}")
@@ -167,11 +159,7 @@ def show_asset(context: Given, name: Name) -> AssetView:
 @read("/happenings")
 def list_happenings(context: Given, limit: Limit = 100, page_token: PageToken = None) -> Page[HappeningView]:
     """List what happened, as long as it is kept, by id."""
-    query = ("happenings",)
-    after = read_token(query, page_token, str) or ""
-    entries = HAPPENINGS.page(context.store, after=after, limit=limit + 1)
-    page = page_of(entries, limit, query, entries[limit - 1].name if len(entries) > limit else None)
-    return Page(items=[_happening(each) for each in page.items], next=page.next)
+    return page_of_records(context.store, HAPPENINGS, _happening, limit=limit, token=page_token)
 
 
 @create("/happenings", Role.OPERATOR)

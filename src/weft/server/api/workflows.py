@@ -12,7 +12,7 @@ from weft.model.tokens import Role
 from weft.projects.records import VERSIONS, WORKFLOWS
 from weft.server.context import Context, Given
 from weft.server.graphs import GraphView, ParameterView, graph_view, parameter_view
-from weft.server.paging import Page, page_of, read_token
+from weft.server.paging import Page, page_of, page_of_records, read_token
 from weft.server.parameters import NUMBER_MAX, Limit, Name, PageToken, Prefix
 from weft.server.routing import act, read
 from weft.server.views import moment
@@ -124,13 +124,17 @@ def list_versions(
     context: Given, name: Name, limit: Limit = 100, page_token: PageToken = None
 ) -> Page[VersionView]:
     """List a workflow's versions, the oldest first."""
-    query = ("versions", name)
-    after = read_token(query, page_token, str) or ""
-    entries = VERSIONS.page(context.store, prefix=f"{name}@", after=after, limit=limit + 1)
-    if not entries and not after:
+    found = page_of_records(
+        context.store,
+        VERSIONS,
+        lambda each: _version(each.value),
+        limit=limit,
+        token=page_token,
+        prefix=f"{name}@",
+    )
+    if not found.items and page_token is None:
         WORKFLOWS.require(context.store, name)
-    page = page_of(entries, limit, query, entries[limit - 1].name if len(entries) > limit else None)
-    return Page(items=[_version(each.value) for each in page.items], next=page.next)
+    return found
 
 
 @read("/workflows/{name:str}/graph")
