@@ -491,6 +491,19 @@ def test_cache_records_expire_and_are_replaced(store: Store, engine: Engine) -> 
     assert (row.result, row.idx) == (BIG, 1)
 
 
+def test_a_takeover_leaves_its_note(store: Store, engine: Engine) -> None:
+    """In the same transaction, if a run had an owner before; a run that is new leaves none."""
+    note = Write(kind="takeover", name="x", body=b"1")
+    engine.start(1)
+    heir = Engine(store)
+    assert store.claim(heir.id, now=50.0, runs=[9], note=note) == {}
+    assert store.record("takeover", "x") is None
+    assert store.claim(heir.id, now=50.0, runs=[1], dead=[engine.id], note=note) == {1: 2}
+    found = store.record("takeover", "x")
+    assert found is not None
+    assert (found.body, found.at) == (b"1", 50.0)
+
+
 def test_of_one_commit_the_logs_last_word_counts_in_the_cache(store: Store, engine: Engine) -> None:
     """A block of the log holds one run's changes: the second run's come last, whatever came in between."""
     engine.start(1)

@@ -27,10 +27,7 @@ from weft.model.rows import RunRow, Snapshot, TaskRow
 from weft.model.states import TERMINAL, TaskState
 from weft.model.values import Result
 from weft.runtime.host import RunRequest
-from weft.store.protocol import Request, Store
-
-NOBODY = 0
-"""The engine that owns what waits for one."""
+from weft.store.protocol import NOBODY, Request, Store
 
 QUEUE = "default"
 """The queue of runs that name none."""

@@ -299,8 +299,16 @@ class Engine:
         gone = list(dead)
         self.sharing.bury(gone)
         claimed = self.store.claim(
-            self.id, now=self.clock.now(), runs=runs, dead=gone, queues=queues, limit=limit
+            self.id,
+            now=self.clock.now(),
+            runs=runs,
+            dead=gone,
+            queues=queues,
+            limit=limit,
+            note=self.sharing.note,
         )
+        if any(epoch > 1 for epoch in claimed.values()):
+            self.sharing.took_over()
         handles: dict[int, Pending] = {}
         events: list[Restored] = []
         failed: WeftError | None = None

@@ -14,9 +14,8 @@ The rules that keep a slot from being used twice:
    before, and took the engine for dead, then finds that it changed.
 3. The slots of an engine whose lease is over stay taken for a moment (``standing.GRACE_S``) after somebody
    saw that, so that who takes over its runs can say which of their attempts still live. If its attempts may
-   outlive it, they stay taken as long as it has runs that nobody took over. Starts under a rate limit count
-   for its period. An engine that lives and has lost runs does not use what their attempts hold before the
-   new owner has told of them (``parted.py``).
+   outlive it, they stay taken as long as it has runs that nobody took over, or somebody who took over runs
+   has not told of them yet (``parted.py``). Starts under a rate limit count for its period.
 
 Its methods are called by whoever holds ``Engine.turning``, but for ``look`` and ``close``.
 """
@@ -28,14 +27,14 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from weft.core.events import Event, PoolChanged, ShareChanged, Tick
+from weft.core.events import Event, PoolChanged, Restored, ShareChanged, Tick
 from weft.core.shares import Demand, Division, demands, divide
 from weft.core.state import LOCAL, Run
-from weft.engine.parted import Parted
+from weft.engine.parted import TAKEOVERS, Parted
 from weft.engine.standing import Standing
-from weft.model.attempts import Attempt, AttemptId
+from weft.model.attempts import Attempt
 from weft.model.errors import Conflict, StoreBusy, WeftError
-from weft.model.limits import LIMIT, Limit, Stake
+from weft.model.limits import LIMIT, Limit, Stake, Takeover
 from weft.model.pools import POOL, Pool
 from weft.store.protocol import Write
 from weft.store.records import Collection, Entry
@@ -88,7 +87,8 @@ class Sharing:
         self._pending: set[str] = set()
         self._waiting: set[str] = set()
         self._yielding: dict[str, int] = {}
-        self._parted = Parted(engine.store, LIMITS)
+        self._parted = Parted()
+        self._untold = False
         self._lost = False
         self._dead: set[int] = set()
         self._look_at = self._pools_at = self._idle_at = 0.0
@@ -142,10 +142,20 @@ class Sharing:
     def part(self, run: Run) -> None:
         """The run is another engine's by now, and what its attempts hold is still in use if they go on."""
         held = self._lasting([run])
-        self._parted.add(held, self._engine.clock.elapsed())
-        for slots in held.values():
-            for key, count in slots.items():
-                self._set_room(key, max(self._rooms.get(key, 0) - count, 0))
+        self._parted.add(run.id, held)
+        for key, slots in held.items():
+            self._set_room(key, max(self._rooms.get(key, 0) - slots, 0))
+
+    @property
+    def note(self) -> Write | None:
+        """What a takeover leaves in the store until ``look`` sees that the runs' slots are told of."""
+        if not self._on or not self._outlives:
+            return None
+        return TAKEOVERS.put(str(self._engine.id), Takeover())
+
+    def took_over(self) -> None:
+        """Runs were taken over, and the note is in the store."""
+        self._untold = self._on and self._outlives
 
     def bury(self, dead: Iterable[int]) -> None:
         """These engines are known to be dead: their leases need not be waited for."""
@@ -181,7 +191,7 @@ class Sharing:
         now = engine.clock.now()
         if not self._on or engine.halted is not None or engine.leaving:
             return
-        if not self._stakes and not self._pending and not self._pools:
+        if not self._stakes and not self._pending and not self._pools and not self._untold:
             return
         if now < self._look_at <= now + LOOK_EVERY_S or self.lapsed(now):
             return
@@ -199,10 +209,35 @@ class Sharing:
             again = keys | keep.keys()
             if again:
                 self._settle(again, wanted, now, keep=keep)
+            if self._untold and self._all_told():
+                self._remove_notes(now)
+
+    def _all_told(self) -> bool:
+        """Whether what is in use here is in the records, runs that were only just taken over included."""
+        if self._pending or any(isinstance(each, Restored) for each in self._engine.coming):
+            return False
+        used = self._engine.state.used
+        return all(self.share(key) >= slots for key, slots in used.items() if not key.startswith(LOCAL))
+
+    def _remove_notes(self, now: float) -> None:
+        """Remove this engine's note, and those of engines that died before they told, and have no runs."""
+        store = self._engine.store
+        try:
+            known = Standing(store, self._dead)
+            names = [
+                entry.name
+                for entry in TAKEOVERS.all(store)
+                if int(entry.name) == self._engine.id or known.bereft(int(entry.name), now)
+            ]
+            TAKEOVERS.delete(store, names, at=now)
+        except WeftError as exc:
+            _log.warning("a takeover could not be noted as done, which is tried again: %s", exc)
+        else:
+            self._untold = False
 
     def _to_settle(self) -> set[str]:
         engine = self._engine
-        self._pending.update(self._parted.review(engine.id, engine.clock.elapsed()))
+        self._pending.update(self._parted.review(engine.store, engine.id))
         keys = {*self._pending, *self._waiting, *self._yielding}
         if self._lost:
             keys |= self._stakes.keys()
@@ -368,7 +403,7 @@ class Sharing:
     def close(self) -> bool:
         """Give everything back, but for what stays taken without this engine; whether that is durable."""
         with self._engine.turning:
-            if not self._stakes or self.lapsed(self._engine.clock.now()):
+            if not (self._stakes or self._untold) or self.lapsed(self._engine.clock.now()):
                 return True
             for _ in range(TRIES):
                 try:
@@ -382,10 +417,8 @@ class Sharing:
 
     def _leave(self) -> None:
         engine, now = self._engine, self._engine.clock.now()
-        lasting: Counter[str] = Counter()
-        for held in self._lasting(engine.state.runs.values()).values():
-            lasting.update(held)
-        writes = []
+        lasting = self._lasting(engine.state.runs.values())
+        writes = [TAKEOVERS.drop(str(engine.id))] if self._untold else []
         for key in sorted(self._stakes):
             found = LIMITS.get(engine.store, key)
             if found is None:
@@ -404,15 +437,15 @@ class Sharing:
         if writes:
             engine.store.write(writes, at=now)
 
-    def _lasting(self, runs: Iterable[Run]) -> dict[AttemptId, dict[str, int]]:
+    def _lasting(self, runs: Iterable[Run]) -> Counter[str]:
         """What attempts hold that go on without this engine."""
         durable = {name for name, executor in self._engine.executors.items() if executor.durable}
-        return {
-            task.id: {key: slots for key, slots in task.held if not key.startswith(LOCAL)}
-            for run in runs
-            for task in run.tasks.values()
-            if task.executor in durable and task.held
-        }
+        found: Counter[str] = Counter()
+        for run in runs:
+            for task in run.tasks.values():
+                if task.executor in durable:
+                    found.update({key: slots for key, slots in task.held if not key.startswith(LOCAL)})
+        return found
 
 
 def _is_rate(key: str) -> bool:

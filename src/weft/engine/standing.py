@@ -8,6 +8,7 @@ from collections.abc import Set
 
 from msgspec.structs import replace
 
+from weft.engine.parted import TAKEOVERS
 from weft.engine.recovery import dead_engines
 from weft.model.limits import Stake
 from weft.model.states import RunState
@@ -52,7 +53,7 @@ class Standing:
                     return None
                 stake = replace(stake, until=min(row.expires_at, now) + per_s + GRACE_S)
             elif stake.outlives:
-                if self._owns_runs(engine):
+                if self._owns_runs(engine) or TAKEOVERS.page(self._store, limit=1):
                     return stake
                 stake = replace(stake, until=now + GRACE_S)
             elif row is None or closed or self._died(row):
@@ -62,6 +63,10 @@ class Standing:
         # A clock that was set back must not keep slots from everybody until it has caught up.
         stake = replace(stake, until=min(stake.until, now + per_s + GRACE_S))
         return stake if stake.until > now else None
+
+    def bereft(self, engine: int, now: float) -> bool:
+        """Whether it is gone, and has no open runs any more."""
+        return not self.live(engine, now) and not self._owns_runs(engine)
 
     def _died(self, row: EngineRow) -> bool:
         return row.engine in self._dead or bool(dead_engines([row]))

@@ -6,6 +6,17 @@ LIMIT = "limit"
 """The kind of record; its name is the limit's key: ``pool:p``, ``key:k`` or ``rate:r``."""
 
 
+TAKEOVER = "takeover"
+"""The kind of record that says that an engine has taken runs over; its name is the engine's id."""
+
+
+class Takeover(msgspec.Struct, frozen=True):
+    """An engine took runs over, and has not said yet what their living attempts hold.
+
+    It is written in the very transaction of the takeover, so that no moment is without it.
+    """
+
+
 class Stake(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One engine's part in a limit.
 

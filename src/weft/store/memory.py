@@ -36,7 +36,7 @@ from weft.model.states import TaskState
 from weft.store.event_log import Packed, bounds, encode_block, pack, unpack
 from weft.store.isolation import isolated, run_copy, task_copy
 from weft.store.memory_records import MemoryRecords
-from weft.store.protocol import CacheRow, EngineRow, EventRow, PublishedRow, Request
+from weft.store.protocol import CacheRow, EngineRow, EventRow, PublishedRow, Request, Write
 from weft.store.query import RUNS, TASKS, parse, predicate
 from weft.store.references import LATEST, prefixes, unknown_run, unknown_task
 
@@ -175,6 +175,7 @@ class MemoryStore(MemoryRecords):
         dead: Sequence[int] = (),
         queues: Sequence[str] | None = None,
         limit: int | None = None,
+        note: Write | None = None,
     ) -> dict[int, int]:
         """See ``Store.claim``."""
         with self._lock:
@@ -191,9 +192,12 @@ class MemoryStore(MemoryRecords):
                 if limit is not None and len(claimed) >= limit:
                     break
                 if held is not None and held.row.owner not in live:
-                    held.row.owner = engine
-                    held.row.epoch += 1
-                    claimed[run] = held.row.epoch
+                    claimed[run] = held.row.epoch + 1
+            if note is not None and any(epoch > 1 for epoch in claimed.values()):
+                self.write([note], at=now)
+            for run, epoch in claimed.items():
+                row = self._runs[run].row
+                row.owner, row.epoch = engine, epoch
             return claimed
 
     def assign(self, runs: Sequence[int], queue: str) -> None:

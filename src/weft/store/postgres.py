@@ -122,6 +122,7 @@ class PostgresStore(PostgresReader):
         dead: Sequence[int] = (),
         queues: Sequence[str] | None = None,
         limit: int | None = None,
+        note: Write | None = None,
     ) -> dict[int, int]:
         """See ``Store.claim``. Of runs that are not named, those that somebody else is claiming are left."""
         gone = int8s(dead)
@@ -139,6 +140,8 @@ class PostgresStore(PostgresReader):
             if not found:
                 return {}
             epochs: dict[int, int] = dict(db.ask(self._do["claim"], engine, int8s([run for (run,) in found])))
+            if note is not None and any(epoch > 1 for epoch in epochs.values()):
+                write_records(db, self._do, [note], now)
             # In the order in which they were named, or by age: the same on every store.
             return {run: epochs[run] for run in (sorted(epochs) if runs is None else runs) if run in epochs}
 

@@ -22,6 +22,9 @@ from weft.model.rows import MapRow, RunRow, SignalRow, Snapshot, TaskRow
 from weft.model.states import TaskState
 from weft.model.values import Result
 
+NOBODY = 0
+"""The engine that owns runs which nobody has taken yet."""
+
 
 class EventRow(msgspec.Struct, kw_only=True):
     """One committed change, as the log tells it. ``seq`` grows with each commit, over all runs.
@@ -255,11 +258,13 @@ class Store(Reader, Protocol):
         dead: Sequence[int] = (),
         queues: Sequence[str] | None = None,
         limit: int | None = None,
+        note: Write | None = None,
     ) -> dict[int, int]:
         """Take over open runs whose owner's lease is over (or whose owner is in ``dead``), or is nobody.
 
         ``runs`` limits it to these, which may have ended; ``queues`` to the runs of these queues, the oldest
-        ``limit`` of them. Each claimed run's epoch grows by one, which fences the old owner.
+        ``limit`` of them. Each claimed run's epoch grows by one, which fences the old owner. ``note`` is
+        written in the same transaction if any of them has had an owner before.
 
         Returns:
             Run to its new epoch. A run that a live engine owns is left out.

@@ -35,7 +35,7 @@ from weft.store.protocol import Request, Write
 from weft.store.rows import decode_request
 from weft.store.sqlite_connection import SCHEMA_VERSION, Writer, sqlite_version
 from weft.store.sqlite_read import SqliteReader
-from weft.store.sqlite_records import write_records
+from weft.store.sqlite_records import write_record, write_records
 from weft.store.sqlite_transfer import SqliteRows, copy_file
 from weft.store.statements import statements
 from weft.store.transfer import About
@@ -132,6 +132,7 @@ class SqliteStore(SqliteReader):
         dead: Sequence[int] = (),
         queues: Sequence[str] | None = None,
         limit: int | None = None,
+        note: Write | None = None,
     ) -> dict[int, int]:
         """See ``Store.claim``."""
         gone = json.dumps(list(dead))
@@ -148,6 +149,8 @@ class SqliteStore(SqliteReader):
                 taken: list[Any] = db.execute(self._do["claim_run"], (engine, run, gone, now)).fetchall()
                 if taken:
                     claimed[run] = taken[0][0]
+            if note is not None and any(epoch > 1 for epoch in claimed.values()):
+                write_record(db, self._do, note, now)
         return claimed
 
     def assign(self, runs: Sequence[int], queue: str) -> None:

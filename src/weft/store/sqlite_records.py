@@ -13,10 +13,11 @@ from weft.store.sqlite_connection import Writer
 def write_records(writer: Writer, do: dict[str, str], writes: Sequence[Write], at: float) -> list[int]:
     """See ``Store.write``."""
     with writer.transaction() as db:
-        return [_write(db, do, each, at) for each in writes]
+        return [write_record(db, do, each, at) for each in writes]
 
 
-def _write(db: apsw.Connection, do: dict[str, str], write: Write, at: float) -> int:
+def write_record(db: apsw.Connection, do: dict[str, str], write: Write, at: float) -> int:
+    """Write one record in the transaction that is under way; returns its new revision."""
     identity = write.kind, write.name
     if write.expect is not None:
         known: list[Any] = db.execute(do["revision"], identity).fetchall()

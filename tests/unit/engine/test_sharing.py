@@ -10,12 +10,14 @@ from weft.artifacts.blobs import MemoryBlobs
 from weft.engine.control import QUEUE, Control
 from weft.engine.engine import Engine
 from weft.engine.explain import why
+from weft.engine.parted import TAKEOVERS
 from weft.engine.sharing import LIMITS, POOLS
 from weft.engine.verify import verify
 from weft.model.attempts import Ended
 from weft.model.calls import GroupCall, PythonCall
 from weft.model.errors import StoreBusy
 from weft.model.graph import MAIN, Graph, Group, Node
+from weft.model.limits import LIMIT
 from weft.model.policies import Concurrency, RateLimit
 from weft.model.pools import Pool
 from weft.model.states import RunState, TaskState
@@ -419,13 +421,13 @@ def test_a_smaller_pool_holds_over_engines(store: Store, clock: FakeClock, machi
 
 
 class Busy(MemoryStore):
-    """A store whose records cannot be written for a while."""
+    """A store in which nobody can say for a while what he uses."""
 
     busy = False
 
     def write(self, writes: Sequence[Write], *, at: float) -> list[int]:
         """See ``Store.write``."""
-        if self.busy:
+        if self.busy and any(each.kind == LIMIT for each in writes):
             raise StoreBusy("another process writes")
         return super().write(writes, at=at)
 
@@ -486,6 +488,35 @@ def test_what_ended_after_the_run_was_lost_holds_nothing(clock: FakeClock) -> No
     assert first.running() == 2
     while first.finish():
         rounds(clock, (first,), 1)
+
+
+def test_an_heir_that_dies_before_it_tells_leaves_nothing_free(clock: FakeClock) -> None:
+    """What the first engine had stays taken until somebody has told of it, however many die in between."""
+    store = Busy()
+    cluster: dict[object, object] = {}
+    first = Machine(store, clock, "a", durable=True, held=cluster)
+    run = first.submit(broad(2, **IN_POOL))
+    stranger = Machine(store, clock, "b", durable=True, held=cluster, queues=("elsewhere",))
+    stranger.engine.submit(RunRequest(broad(2, **IN_POOL), {}))
+    clock.advance(LEASE_S + 1.0)
+    heir = Machine(store, clock, "c", durable=True, held=cluster)
+    stranger.work()
+    store.busy = True
+    heir.work()
+    assert store.run_by_id(run).owner == heir.engine.id
+    store.busy = False
+    rounds(clock, (stranger,), 3 * int(LEASE_S))
+    assert stranger.running() == 0
+    last = Machine(store, clock, "d", durable=True, held=cluster)
+    rounds(clock, (last, stranger), 20)
+    assert (last.running(), stranger.running()) == (2, 0)
+    assert list(TAKEOVERS.all(store)) == []
+    last.finish(1)
+    rounds(clock, (last, stranger), 20)
+    assert (last.running(), stranger.running()) == (1, 1)
+    while last.finish() + stranger.finish() or last.engine.state.runs or stranger.engine.state.runs:
+        rounds(clock, (last, stranger), 1)
+    assert {each.state for each in store.runs()} == {RunState.SUCCEEDED}
 
 
 def test_why_names_the_engine_that_has_the_slots(store: Store, machine: Make) -> None:
