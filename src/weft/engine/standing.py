@@ -53,7 +53,7 @@ class Standing:
                     return None
                 stake = replace(stake, until=min(row.expires_at, now) + per_s + GRACE_S)
             elif stake.outlives:
-                if self._owns_runs(engine) or TAKEOVERS.page(self._store, limit=1):
+                if self._owns_runs(engine) or self._untold(now):
                     return stake
                 stake = replace(stake, until=now + GRACE_S)
             elif row is None or closed or self._died(row):
@@ -75,6 +75,10 @@ class Standing:
         if self._rows is None:
             self._rows = {row.engine: row for row in self._store.engines()}
         return self._rows.get(engine)
+
+    def _untold(self, now: float) -> bool:
+        """Whether somebody took runs over and has not told of them, and is not without runs itself by now."""
+        return any(not self.bereft(int(each.name), now) for each in TAKEOVERS.all(self._store))
 
     def _owns_runs(self, engine: int) -> bool:
         """Whether it has open runs that nobody has taken over."""

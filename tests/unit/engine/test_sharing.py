@@ -17,7 +17,7 @@ from weft.model.attempts import Ended
 from weft.model.calls import GroupCall, PythonCall
 from weft.model.errors import StoreBusy
 from weft.model.graph import MAIN, Graph, Group, Node
-from weft.model.limits import LIMIT
+from weft.model.limits import LIMIT, Takeover
 from weft.model.policies import Concurrency, RateLimit
 from weft.model.pools import Pool
 from weft.model.states import RunState, TaskState
@@ -517,6 +517,21 @@ def test_an_heir_that_dies_before_it_tells_leaves_nothing_free(clock: FakeClock)
     while last.finish() + stranger.finish() or last.engine.state.runs or stranger.engine.state.runs:
         rounds(clock, (last, stranger), 1)
     assert {each.state for each in store.runs()} == {RunState.SUCCEEDED}
+
+
+def test_a_note_of_who_has_no_runs_keeps_nothing_from_anybody(
+    store: Store, clock: FakeClock, machine: Make
+) -> None:
+    """An engine took runs over, and lost them again before it died."""
+    TAKEOVERS.save(store, "99", Takeover(), at=clock.now())
+    first = machine("a", durable=True)
+    run = first.submit(broad(2, **IN_POOL))
+    clock.advance(LEASE_S + 1.0)
+    heir = machine("b")
+    rounds(clock, (heir,), 20)
+    assert store.run_by_id(run).owner == heir.engine.id
+    assert heir.finish() == 2
+    assert store.run_by_id(run).state is RunState.SUCCEEDED
 
 
 def test_why_names_the_engine_that_has_the_slots(store: Store, machine: Make) -> None:
