@@ -20,7 +20,6 @@ from weft.core.events import (
     Dropped,
     Event,
     PauseRun,
-    Restored,
     ResumeRun,
     Sent,
     Submitted,
@@ -28,12 +27,13 @@ from weft.core.events import (
 )
 from weft.core.state import FLOW, INLINE, UNBOUNDED, Run, State
 from weft.core.step import step_all
+from weft.engine.claiming import Claimer
 from weft.engine.clock import Clock, SystemClock, entropy
 from weft.engine.committing import BUSY_PATIENCE_S, Committer
 from weft.engine.duties import Duties
 from weft.engine.intake import Intake
 from weft.engine.preparing import Evaluator, Preparer
-from weft.engine.recovery import restored, root_end
+from weft.engine.recovery import root_end
 from weft.engine.sharing import Sharing
 from weft.engine.watchers import Watchers
 from weft.executors.protocol import Executor
@@ -115,7 +115,7 @@ class Engine:
         self._lease_s = lease_s
         self._inbox: deque[Event] = deque()
         self._committer = Committer(store, self.clock, patience_s=busy_patience_s)
-        self._fetch = fetch
+        self.claimer = Claimer(self, fetch)
         self._intake = Intake(store, self.clock, entropy, writing=self.turning)
         self._turner = 0
         self._wake = threading.Event()
@@ -296,39 +296,12 @@ class Engine:
             queues: Only runs of these queues.
             limit: Only so many, the oldest.
         """
-        gone = list(dead)
-        self.sharing.bury(gone)
-        claimed = self.store.claim(
-            self.id,
-            now=self.clock.now(),
-            runs=runs,
-            dead=gone,
-            queues=queues,
-            limit=limit,
-            note=self.sharing.note,
+        events, failed = self.claimer.claim(
+            runs, dead=dead, resume=resume, inline=inline, queues=queues, limit=limit
         )
-        if any(epoch > 1 for epoch in claimed.values()):
-            self.sharing.took_over()
         handles: dict[int, Pending] = {}
-        events: list[Restored] = []
-        failed: WeftError | None = None
-        for run, epoch in claimed.items():
-            try:
-                if self._fetch is not None:
-                    self._fetch(self.store.run_by_id(run).project)
-                event = restored(
-                    self.store,
-                    self.artifacts,
-                    self.executors.values(),
-                    run,
-                    epoch,
-                    resume=resume,
-                    inline=run in inline,
-                )
-            except WeftError as exc:
-                failed = failed or exc  # The others go on all the same.
-                continue
-            events.append(event)
+        for event in events:
+            run = event.snapshot.run.run
             pending = handles[run] = Pending(run, 0, carry_out)
             pending.uid = event.snapshot.run.uid
             pending.accepted = True

@@ -214,9 +214,11 @@ class Sharing:
 
     def _all_told(self) -> bool:
         """Whether what is in use here is in the records, runs that were only just taken over included."""
-        if self._pending or any(isinstance(each, Restored) for each in self._engine.coming):
+        engine = self._engine
+        coming = engine.claimer.unread or any(isinstance(each, Restored) for each in engine.coming)
+        if coming or self._pending:
             return False
-        used = self._engine.state.used
+        used = engine.state.used
         return all(self.share(key) >= slots for key, slots in used.items() if not key.startswith(LOCAL))
 
     def _remove_notes(self, now: float) -> None:

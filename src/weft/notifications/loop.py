@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from weft.model.errors import WeftError
@@ -12,7 +13,7 @@ PATIENCE_S = 5.0
 _log = logging.getLogger("weft.notifications")
 
 
-class Loop:
+class Loop(ABC):
     """Turns ``step``.
 
     Args:
@@ -27,9 +28,9 @@ class Loop:
         self._closing = False
         self._thread: threading.Thread | None = None
 
+    @abstractmethod
     def step(self, now: float) -> float:
         """Look once. Returns when to look again, at the latest."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Loop in a thread."""

@@ -12,6 +12,7 @@ format is a page of text. The tests read what is written here with that library.
 """
 
 import threading
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 
@@ -25,7 +26,7 @@ Reading = float | Mapping[Labels, float]
 """What a gauge is now: one number, or one for each set of label values."""
 
 
-class Family:
+class Family(ABC):
     """Series of one name.
 
     Attributes:
@@ -42,9 +43,9 @@ class Family:
         self.help = text
         self.labels = labels
 
+    @abstractmethod
     def samples(self) -> Iterator[str]:
         """The lines of its series."""
-        raise NotImplementedError
 
     def render(self) -> Iterator[str]:
         """Its head and its series; nothing where there are no series."""

@@ -18,6 +18,7 @@ import shutil
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TextIO
@@ -75,7 +76,7 @@ def progress(choice: str, stream: TextIO | None = None) -> Progress | None:
     return PlainProgress(stream)
 
 
-class _Display:
+class _Display(ABC):
     """The queue, the thread and the counting that both displays share."""
 
     def __init__(self, stream: TextIO | None, clock: Callable[[], float]) -> None:
@@ -135,11 +136,11 @@ class _Display:
         while self._batches:
             self._counting.take(self._batches.popleft())
 
-    def _show(self, now: float) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _show(self, now: float) -> None: ...
 
-    def _end(self, run: RunCount) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _end(self, run: RunCount) -> None: ...
 
     @property
     def _err(self) -> Any:

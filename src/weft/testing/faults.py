@@ -1,6 +1,7 @@
 """A store that fails on purpose, and how often the world misbehaves in a simulation."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 
 from weft.core.changes import Change
 from weft.model.errors import CommitUnknown, StoreBusy, StoreFull
+from weft.model.rows import Snapshot
 from weft.store.protocol import Store, Write
 
 
@@ -101,24 +103,32 @@ class FaultyStore:
             StoreBusy, StoreFull: As in ``Store.commit``.
             CommitUnknown: It was made, or not.
         """
-        faults, roll = self.faults, self._rng.random()
-        for share, error in (
-            (faults.busy, StoreBusy("another process writes")),
-            (faults.full, StoreFull("the disk is full")),
-            (faults.unknown_lost, CommitUnknown("disk I/O error")),
-            (faults.crash_before, Crash("before a commit")),
-        ):
-            if roll < share:
-                raise error
-            roll -= share
-        refused = self.inner.commit(changes, engine=engine, epochs=epochs)
-        self.commits += 1
-        self._committed([change for change in changes if change.run not in refused])
-        if roll < faults.unknown_made:
-            raise CommitUnknown("disk I/O error")
-        if roll - faults.unknown_made < faults.crash_after:
-            raise Crash("after a commit")
-        return refused
+        with self._failing("a commit"):
+            refused = self.inner.commit(changes, engine=engine, epochs=epochs)
+            self.commits += 1
+            self._committed([change for change in changes if change.run not in refused])
+            return refused
+
+    def claim(self, engine: int, **kwargs: Any) -> dict[int, int]:
+        """See ``Store.claim``.
+
+        Raises:
+            Crash: The process dies, before or after the claim is made.
+            StoreBusy, StoreFull: As in ``Store.commit``.
+            CommitUnknown: It was made, or not.
+        """
+        with self._failing("a claim"):
+            return self.inner.claim(engine, **kwargs)
+
+    def load(self, run: int) -> Snapshot:
+        """See ``Store.load``.
+
+        Raises:
+            StoreBusy: It cannot be read now.
+        """
+        if self._rng.random() < self.faults.busy:
+            raise StoreBusy("the store is away")
+        return self.inner.load(run)
 
     def write(self, writes: Sequence[Write], *, at: float) -> list[int]:
         """See ``Store.write``.
@@ -126,23 +136,37 @@ class FaultyStore:
         Raises:
             Crash: The process dies, before or after the records are written.
             StoreBusy, StoreFull: As in ``Store.write``.
+            CommitUnknown: They were written, or not.
         """
+        with self._failing("records"):
+            self._let_race()
+            return self.inner.write(writes, at=at)
+
+    @contextmanager
+    def _failing(self, what: str) -> Iterator[None]:
+        """A transaction that may be refused, be made without an answer, or see its process die."""
         faults, roll = self.faults, self._rng.random()
         for share, error in (
             (faults.busy, StoreBusy("another process writes")),
             (faults.full, StoreFull("the disk is full")),
-            (faults.crash_before, Crash("before records were written")),
+            (faults.unknown_lost, CommitUnknown("disk I/O error")),
+            (faults.crash_before, Crash(f"before {what}")),
         ):
             if roll < share:
                 raise error
             roll -= share
-        if not self._racing and self._rng.random() < faults.race:
-            self._racing = True
-            try:
-                self._race()
-            finally:
-                self._racing = False
-        revisions = self.inner.write(writes, at=at)
-        if roll < faults.crash_after:
-            raise Crash("after records were written")
-        return revisions
+        yield
+        if roll < faults.unknown_made:
+            raise CommitUnknown("disk I/O error")
+        if roll - faults.unknown_made < faults.crash_after:
+            raise Crash(f"after {what}")
+
+    def _let_race(self) -> None:
+        """Now and then another engine writes at this very moment."""
+        if self._racing or self._rng.random() >= self.faults.race:
+            return
+        self._racing = True
+        try:
+            self._race()
+        finally:
+            self._racing = False

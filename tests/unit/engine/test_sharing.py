@@ -133,6 +133,14 @@ def rounds(clock: FakeClock, machines: Sequence[Machine], count: int = 10, *, ea
             each.work()
 
 
+def all_succeed(store: Store, clock: FakeClock, machines: Sequence[Machine]) -> None:
+    """Every attempt ends well from here on, until no engine has a run any more."""
+    while sum(each.finish() for each in machines) or any(each.engine.state.runs for each in machines):
+        rounds(clock, machines, 1)
+    assert {each.state for each in store.runs()} == {RunState.SUCCEEDED}
+    assert verify(store) == []
+
+
 def test_the_first_attempt_waits_for_nobody(store: Store, machine: Make) -> None:
     """The share is asked for in the very call that submits, and there is no other write until the end."""
     here = machine("a")
@@ -466,10 +474,7 @@ def test_who_lost_a_run_and_lives_waits_until_its_slots_are_told_of(clock: FakeC
     heir.finish(1)
     rounds(clock, (heir, first), 12)
     assert (heir.running(), first.running()) == (1, 1)
-    while heir.finish() + first.finish() or heir.engine.state.runs or first.engine.state.runs:
-        rounds(clock, (heir, first), 1)
-    assert {each.state for each in store.runs()} == {RunState.SUCCEEDED}
-    assert verify(store) == []
+    all_succeed(store, clock, (heir, first))
 
 
 def test_what_ended_after_the_run_was_lost_holds_nothing(clock: FakeClock) -> None:

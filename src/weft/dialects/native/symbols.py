@@ -12,6 +12,7 @@ method of symbols is wanted in strictly typed code, ``symbol(value)`` gives it i
 from __future__ import annotations
 
 import difflib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any, NoReturn, Self
@@ -32,18 +33,18 @@ _ITEMS = "go through its items with a task's .map(), or write a @flow: there val
 _INSIDE = "do it inside a task, or write a @flow: there values are real"
 
 
-class Orderable:
+class Orderable(ABC):
     """What has a place in a ``@dag``'s order: symbols and groups."""
 
     __slots__ = ()
 
+    @abstractmethod
     def _first(self) -> list[Draft]:
         """What waits for whatever is put before this."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _last(self) -> list[Draft]:
         """What is waited for by whatever is put after this."""
-        raise NotImplementedError
 
     def after(self, *others: Any) -> Self:
         """Start only when these symbols, groups or lists of them have ended; their values are not taken."""
