@@ -111,9 +111,6 @@ class _Display(ABC):
             if found is not None:
                 self._end(found)
 
-    def interrupted(self) -> None:
-        """See ``Progress.interrupted``."""
-
     def tick(self) -> None:
         """Count what has come, and show it."""
         with self._lock:
@@ -159,6 +156,9 @@ class PlainProgress(_Display):
         super().__init__(stream, clock)
         self._told: dict[str, tuple[float, tuple[int, int, int]]] = {}
         self._failures: dict[str, int] = {}
+
+    def interrupted(self) -> None:
+        """See ``Progress.interrupted``."""
 
     def _show(self, now: float) -> None:
         for run in self._counting.runs.values():
