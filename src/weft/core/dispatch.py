@@ -12,6 +12,7 @@ engine's share, and what is held up for want of a share, not for want of slots, 
 """
 
 from collections import deque
+from collections.abc import Iterable
 from heapq import heappop, heappush
 
 from weft.core.binding import bind_inputs
@@ -140,23 +141,28 @@ def hold(state: State, task: Task) -> None:
     """Take the slots of a live attempt's limits."""
     limits = limits_of(task)
     if limits:
-        held = []
-        for key, slots in limits:
-            taken = min(slots, max(state.slots(key), 1))
-            used = state.used[key] = state.used.get(key, 0) + taken
-            held.append((key, taken))
-            if state.shares is not None and used > state.peaks.get(key, 0) and not key.startswith(LOCAL):
-                state.peaks[key] = used
-        task.held = tuple(held)
+        _hold(state, task, [(key, min(slots, max(state.slots(key), 1))) for key, slots in limits])
 
 
 def hold_found(state: State, task: Task) -> None:
-    """Take the slots of an attempt that was found alive, whether or not they are in this engine's share."""
-    hold(state, task)
+    """Take the slots of an attempt that was found alive, whether or not they are in this engine's share.
+
+    It has as many as it asked for, or as there were when it began. A pool's size may be another since, or not
+    be known here yet; so it counts for all that it asked for.
+    """
+    _hold(state, task, limits_of(task))
     if state.shares is not None:
         for key, _ in task.held:
             if state.used[key] > state.room(key) and not key.startswith(LOCAL):
                 state.short.add(key)
+
+
+def _hold(state: State, task: Task, slots: Iterable[tuple[str, int]]) -> None:
+    task.held = tuple(slots)
+    for key, taken in task.held:
+        used = state.used[key] = state.used.get(key, 0) + taken
+        if state.shares is not None and used > state.peaks.get(key, 0) and not key.startswith(LOCAL):
+            state.peaks[key] = used
 
 
 def _missing(turn: Turn, task: Task) -> str:

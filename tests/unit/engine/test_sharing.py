@@ -524,6 +524,28 @@ def test_an_heir_that_dies_before_it_tells_leaves_nothing_free(clock: FakeClock)
     assert {each.state for each in store.runs()} == {RunState.SUCCEEDED}
 
 
+def test_what_is_found_alive_counts_for_all_that_it_asked_for(
+    store: Store, clock: FakeClock, machine: Make
+) -> None:
+    """Who takes it over knows only the settings, and learns later that somebody made the pool larger."""
+    POOLS.save(store, "db", Pool(slots=4), at=0.0)
+    cluster: dict[object, object] = {}
+    first = machine("a", durable=True, held=cluster)
+    first.submit(broad(1, pools={"db": 4}))
+    assert first.running() == 1
+    clock.advance(LEASE_S + 1.0)
+    heir = machine("b", durable=True, held=cluster)
+    heir.work()
+    heir.submit(broad(2, **IN_POOL))
+    rounds(clock, (heir,), 20)
+    assert shares(store) == {heir.engine.id: 4}
+    assert heir.running() == 1
+    heir.finish(1)
+    rounds(clock, (heir,), 1)
+    assert heir.running() == 2
+    all_succeed(store, clock, (heir,))
+
+
 def test_a_note_of_who_has_no_runs_keeps_nothing_from_anybody(
     store: Store, clock: FakeClock, machine: Make
 ) -> None:
