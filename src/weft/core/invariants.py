@@ -54,7 +54,11 @@ class Check:
         self.queued = {id(task) for queue in state.queues.values() for _, _, task in queue}
         self.parked = {(id(task), key) for key, parked in state.parked.items() for _, _, task in parked}
         self.woken = {task.holder.line for queue in state.queues.values() for _, _, task in queue}
-        self.timers = {(kind, run, idx, guard) for _, _, kind, run, idx, guard in state.timers}
+        self.timers = {
+            (kind, run, idx, guard)
+            for _, sequence, kind, run, idx, guard in state.timers
+            if kind.startswith("rate:") or (run in state.runs and sequence > state.runs[run].born)
+        }
         self.held: set[int] = set()
 
     def all(self) -> None:

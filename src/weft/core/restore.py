@@ -47,6 +47,7 @@ class Restoration:
             event.epoch,
             turn.state.executor,
         )
+        self.run.born = turn.state.sequence
         self.run.node_refs = dict(snapshot.nodes)
         self.run.limited = self.run.limited or any(
             limits_any(node.groups) for node in snapshot.nodes.values()

@@ -300,10 +300,12 @@ class Run:
         signals: Events that no wait has consumed, oldest first.
         held: Task runs that became ready while the run was paused.
         limited: Whether the run, or a group in it, bounds how many task runs are live.
+        born: ``State.sequence`` when this engine came to have the run; older timers are not its own.
     """
 
     __slots__ = (
         "added",
+        "born",
         "by_key",
         "cancelling",
         "compiled",
@@ -340,6 +342,7 @@ class Run:
         self.uid = added.uid
         self.compiled = compiled
         self.limited = compiled.limited
+        self.born = 0
         self.graph = graph = compiled.graph
         self.epoch = epoch
         self.state = RunState.QUEUED

@@ -388,12 +388,13 @@ def _share_changed(turn: Turn, event: ShareChanged) -> None:
 def _tick(turn: Turn, event: Tick) -> None:
     timers = turn.state.timers
     while timers and timers[0][0] <= turn.now:
-        _, _, kind, run, idx, guard = heappop(timers)
+        _, sequence, kind, run, idx, guard = heappop(timers)
         if kind.startswith("rate:"):
             wake(turn, kind)  # Whoever is first in line, not only who had it set.
             continue
         task = turn.state.task(run, idx)
-        if task is not None:
+        # Of a run that was lost, or had ended, and is here again, an index may be another task run's by now.
+        if task is not None and sequence > task.run.born:
             _TIMERS[kind](turn, task, guard)
             settle(turn)
 

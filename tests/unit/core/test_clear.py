@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from weft.core.binding import value
 from weft.core.changes import Cause, RunChanged, TaskChanged
 from weft.core.clear import clear, mark
+from weft.core.events import Tick
 from weft.model.attempts import Attempt
 from weft.model.calls import PythonCall
 from weft.model.graph import Branch, Graph, Hook, HookOn, MapSpec, Node, Role
@@ -141,6 +142,16 @@ def test_a_whole_run_can_run_again() -> None:
     assert again(driver) == ["w"]
     driver.finish(behave)
     assert behave.take() == ["w~2.a", "w~2.b"]
+    assert driver.run_state() is RunState.SUCCEEDED
+
+
+def test_a_whole_run_that_runs_again_has_all_its_time_again() -> None:
+    """What the engine remembers of the first time does not cut the second one short."""
+    driver, behave = ran_once(dag(task("a"), timeout_s=150.0), "a")
+    again(driver)
+    driver.now += 60.0
+    driver.step(Tick())
+    driver.finish(behave)
     assert driver.run_state() is RunState.SUCCEEDED
 
 

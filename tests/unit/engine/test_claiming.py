@@ -9,9 +9,10 @@ from weft.engine.control import QUEUE, Control
 from weft.engine.engine import Engine
 from weft.engine.verify import verify
 from weft.model.attempts import Ended
-from weft.model.calls import PythonCall
+from weft.model.calls import GroupCall, PythonCall
 from weft.model.errors import CommitUnknown, ProjectError, StoreBusy
-from weft.model.graph import Graph, Node
+from weft.model.graph import MAIN, Graph, Group, Node
+from weft.model.policies import Timeout
 from weft.model.rows import RunRow, Snapshot
 from weft.model.states import RunState, TaskState
 from weft.model.values import NONE
@@ -73,7 +74,8 @@ class Machine:
         self.clock.advance(after_s)
         self.engine.duties.beat()
         self.engine.duties.claim()
-        self.engine.pump()
+        while self.engine.turn():
+            pass
 
     def finish(self) -> None:
         """End every attempt well."""
@@ -94,9 +96,9 @@ def store() -> Shaky:
     return Shaky()
 
 
-def submitted(store: Shaky, clock: FakeClock) -> RunRow:
+def submitted(store: Shaky, clock: FakeClock, graph: Graph = GRAPH) -> RunRow:
     """A run that waits for an engine."""
-    made = Control(store, clock=clock).submit([RunRequest(GRAPH, {})])
+    made = Control(store, clock=clock).submit([RunRequest(graph, {})])
     return store.run_by_id(made[0].run)
 
 
@@ -180,3 +182,29 @@ def test_an_engine_that_cannot_know_what_it_claimed_stops(store: Shaky, clock: F
     heir.wake()
     heir.finish()
     assert store.run_by_id(run.run).state is RunState.SUCCEEDED
+
+
+def test_timers_from_before_a_run_was_lost_count_no_more(store: Shaky, clock: FakeClock) -> None:
+    """What began in a step that was refused never was, and its index is another task run's by now."""
+    first = Node(key="a", call=PythonCall("m", "a"))
+    free = Node(key="b", call=PythonCall("m", "b"), needs=("a",))
+    bound = Node(key="c", call=PythonCall("m", "c"), needs=("a",), timeout=Timeout(total_s=20.0))
+    root = Node(key="job", call=GroupCall(MAIN))
+    graph = Graph(workflow="job", root=root, groups={MAIN: Group(nodes=(first, free, bound))})
+    run = submitted(store, clock, graph)
+    here = Machine(store, clock)
+    here.wake()
+    clock.advance(LEASE_S + 1.0)
+    heir = Machine(store, clock)
+    heir.wake(0.0)
+    here.finish()
+    heir.engine.close(grace_s=0.0)
+    here.wake(15.0)
+    assert store.run_by_id(run.run).owner == here.engine.id
+    here.finish()
+    here.wake(10.0)
+    left = here.executor.held.values()
+    assert [(each.attempt.key, each.cancelling) for each in left] == [("b", False), ("c", False)]
+    here.finish()
+    assert store.run_by_id(run.run).state is RunState.SUCCEEDED
+    assert verify(store) == []
