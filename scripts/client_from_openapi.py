@@ -46,6 +46,9 @@ OTHERS: dict[str, tuple[str, str]] = {
     "show_image": ("tasks", "show_image"),
     "show_result": ("tasks", "show_result"),
     "list_versions": ("workflows", "list_versions"),
+    "show_overview": ("system", "overview"),
+    "search_all": ("system", "search"),
+    "search_run_logs": ("logs", "search_run"),
 }
 """Group and method of the operations whose ids name no group; else the first noun after the verb counts."""
 

@@ -116,6 +116,7 @@ class Logs(Group[F]):
     read = operation(operations.read_log)
     read_lines = operation(operations.read_log_lines)
     search = operation(operations.search_log)
+    search_run = operation(operations.search_run_logs)
 
 
 class Pools(Group[F]):
@@ -149,6 +150,7 @@ class Runs(Group[F]):
     send_signal = operation(operations.send_signal)
     show = operation(operations.show_run)
     show_graph = operation(operations.show_run_graph)
+    show_timeline = operation(operations.show_run_timeline)
 
 
 class Schedules(Group[F]):
@@ -177,7 +179,9 @@ class System(Group[F]):
 
     health = operation(operations.health)
     me = operation(operations.show_me)
+    overview = operation(operations.show_overview)
     ready = operation(operations.ready)
+    search = operation(operations.search_all)
     status = operation(operations.status)
     version = operation(operations.version)
 
@@ -228,11 +232,15 @@ class Workflows(Group[F]):
     """Operations of ``client.workflows``."""
 
     list = listing(operations.list_workflows)
+    list_overviews = listing(operations.list_workflow_overviews)
     list_versions = listing(operations.list_versions)
     pause = operation(operations.pause_workflow)
     resume = operation(operations.resume_workflow)
     show = operation(operations.show_workflow)
+    show_calendar = operation(operations.show_workflow_calendar)
     show_graph = operation(operations.show_workflow_graph)
+    show_grid = operation(operations.show_workflow_grid)
+    show_source = operation(operations.show_workflow_source)
 
 
 class Groups(Generic[F]):

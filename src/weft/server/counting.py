@@ -32,6 +32,17 @@ class Counts:
 
     def __init__(self) -> None:
         self._known: dict[int, _Counted] = {}
+        self._approvals = (0, -1.0)
+
+    def approvals(self, store: Reader) -> int:
+        """How many task runs wait for a person."""
+        count, until = self._approvals
+        began = monotonic()
+        if began >= until:
+            count = store.open_approvals()
+            ended = monotonic()
+            self._approvals = (count, ended + REST * (ended - began))
+        return count
 
     def of(self, store: Reader, run: RunRow) -> dict[TaskState, int]:
         """The task runs of a run by state."""

@@ -10,11 +10,13 @@ Rules:
    it has the same bytes at the same places.
 """
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -29,6 +31,9 @@ CHUNK_MAX = 1 << 20
 
 SEARCH_S = 2.0
 """How long a search may take."""
+
+LOGS_MAX = 20_000
+"""Logs that one search goes through."""
 
 MATCHES_MAX = 1000
 PATTERN_MAX = 1000
@@ -78,6 +83,48 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     stopped: str = ""
 
 
+class Place(NamedTuple):
+    """A place in the logs of a run.
+
+    Attributes:
+        idx: Index of the task run.
+        attempt: Which try.
+        start: The first byte that was not looked at.
+    """
+
+    idx: int
+    attempt: int
+    start: int
+
+
+class RunLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line that a search in all logs of a run found: see ``Match`` and ``Place``."""
+
+    idx: int
+    attempt: int
+    line: int
+    start: int
+    text: str
+
+
+class FoundLines(msgspec.Struct, frozen=True, kw_only=True):
+    """What a search in all logs of a run found.
+
+    Attributes:
+        lines: In order of task runs, attempts and lines.
+        at: Where to go on; ``None`` if every log was looked at.
+        stopped: Why it did not go on: ``matches``, ``time`` or ``logs``; "" if it reached the end.
+        logs: How many logs the run has.
+        searched: How many of them are done with.
+    """
+
+    lines: list[RunLine]
+    at: Place | None
+    stopped: str
+    logs: int
+    searched: int
+
+
 class LogReader(Protocol):
     """Where logs can be read."""
 
@@ -97,6 +144,21 @@ class LogReader(Protocol):
         self, run: RunRow, task: TaskRow, attempt: int, pattern: str, *, regex: bool, start: int, limit: int
     ) -> Found:
         """The lines in which a pattern is found. Raises ``InvalidRequest`` for one that is none."""
+
+    def search_all(
+        self,
+        run: RunRow,
+        live: Mapping[int, TaskRow],
+        pattern: str,
+        *,
+        regex: bool,
+        after: Place | None,
+        limit: int,
+    ) -> FoundLines:
+        """The lines in which a pattern is found, in all logs of a run from a place on.
+
+        ``live`` are its task runs that an executor has, by index. Raises ``InvalidRequest`` as ``search``.
+        """
 
     def keep(self, run: str, idx: int, attempt: int, data: bytes) -> None:
         """Add to the log of a run that is imported; ``run`` is known to be an id."""
@@ -161,9 +223,7 @@ class FileLogs:
         self, run: RunRow, task: TaskRow, attempt: int, pattern: str, *, regex: bool, start: int, limit: int
     ) -> Found:
         """See ``LogReader.search``."""
-        problem = searching.problem_of(pattern) if regex else ""
-        if problem:
-            raise InvalidRequest(f"the pattern is no regular expression: {problem}", where="pattern")
+        _check_pattern(pattern, regex)
         path = self._path(run, task, attempt)
         if path is None:
             return Found(matches=[], searched=0, complete=True)
@@ -180,6 +240,50 @@ class FileLogs:
                 searched = int(place[1])
         stopped = "time" if timed_out else "matches" if len(matches) >= limit and searched < size else ""
         return Found(matches=matches, searched=searched, complete=not stopped, stopped=stopped)
+
+    def search_all(
+        self,
+        run: RunRow,
+        live: Mapping[int, TaskRow],
+        pattern: str,
+        *,
+        regex: bool,
+        after: Place | None,
+        limit: int,
+    ) -> FoundLines:
+        """See ``LogReader.search_all``."""
+        _check_pattern(pattern, regex)
+        logs = self._logs(run, live)
+        done = 0 if after is None else bisect_left(logs, after[:2], key=lambda each: each[:2])
+        wanted = logs[done : done + LOGS_MAX]
+        start = 0
+        if after is not None and wanted and wanted[0][:2] == after[:2]:
+            start = after.start
+        paths = [str(path) for *_, path in wanted]
+        look = self._all_apart if regex else searching.find_in_files
+        told, timed_out = look(paths, pattern, start, limit, self._search_s)
+        lines: list[RunLine] = []
+        number, at, over = 0, start, False
+        for line in told:
+            match line.split("\t", 3):
+                case ["f", file]:
+                    number, at = int(file), start if file == "0" else 0
+                case ["m", place, first, text]:
+                    idx, attempt, _ = wanted[number]
+                    lines.append(
+                        RunLine(idx=idx, attempt=attempt, line=int(place), start=int(first), text=text)
+                    )
+                case ["at", byte]:
+                    at = int(byte)
+                case ["end"]:
+                    over = True
+        searched = done + (len(wanted) if over else number)
+        if over and searched == len(logs):
+            return FoundLines(lines=lines, at=None, stopped="", logs=len(logs), searched=searched)
+        idx, attempt, _ = logs[searched]
+        stopped = "logs" if over else "time" if timed_out else "matches"
+        go_on = Place(idx, attempt, 0 if over else at)
+        return FoundLines(lines=lines, at=go_on, stopped=stopped, logs=len(logs), searched=searched)
 
     def keep(self, run: str, idx: int, attempt: int, data: bytes) -> None:
         """See ``LogReader.keep``."""
@@ -200,14 +304,38 @@ class FileLogs:
         self, path: str, pattern: str, start: int, limit: int, most_s: float
     ) -> tuple[list[str], bool]:
         """Search in a process of its own; what it wrote before its time was over counts."""
-        command = [sys.executable, "-I", "-S", searching.__file__, path, pattern, str(start), str(limit)]
+        return self._searched([path, pattern, str(start), str(limit)], b"", most_s)
+
+    def _all_apart(
+        self, paths: list[str], pattern: str, start: int, limit: int, most_s: float
+    ) -> tuple[list[str], bool]:
+        """The same for many logs: one process for all of them, which reads their names."""
+        names = "\0".join(paths).encode("utf-8", "surrogateescape")
+        return self._searched(["", pattern, str(start), str(limit)], names, most_s)
+
+    def _searched(self, arguments: list[str], data: bytes, most_s: float) -> tuple[list[str], bool]:
+        """What the program said, and whether its time was over, or it failed."""
+        command = [sys.executable, "-I", "-S", searching.__file__, *arguments]
         try:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=most_s, check=False
-            )
+            done = subprocess.run(command, input=data, capture_output=True, timeout=most_s, check=False)
         except subprocess.TimeoutExpired as late:
             return _whole_lines(late.stdout or b""), True
         return _whole_lines(done.stdout), done.returncode != 0
+
+    def _logs(self, run: RunRow, live: Mapping[int, TaskRow]) -> list[tuple[int, int, str]]:
+        """The logs of a run by task run and attempt, those that are being written included."""
+        found: dict[tuple[int, int], str] = {}
+        for task in live.values():
+            path = live_path(self._home, task.worker)
+            if task.worker and task.attempt and path.exists():
+                found[task.idx, task.attempt] = str(path)
+        folder = self._home / "logs" / run.uid
+        # After the live ones: a log that moved meanwhile is found here.
+        for name in os.listdir(folder) if folder.is_dir() else ():
+            idx, dot, rest = name.removesuffix(".log").partition(".")
+            if dot and name.endswith(".log") and idx.isdecimal() and rest.isdecimal():
+                found[int(idx), int(rest)] = f"{folder}/{name}"
+        return sorted((idx, attempt, path) for (idx, attempt), path in found.items())
 
     def _path(self, run: RunRow, task: TaskRow, attempt: int) -> Path | None:
         """The file in which an attempt's output is; ``None`` if it has none."""
@@ -224,6 +352,12 @@ class FileLogs:
             if live.exists() and not path.exists():
                 return live
         return path if path.exists() else None
+
+
+def _check_pattern(pattern: str, regex: bool) -> None:
+    problem = searching.problem_of(pattern) if regex else ""
+    if problem:
+        raise InvalidRequest(f"the pattern is no regular expression: {problem}", where="pattern")
 
 
 def _here(path: str, pattern: str, start: int, limit: int, most_s: float) -> tuple[list[str], bool]:

@@ -12,6 +12,7 @@ from weft.observability.readiness import Readiness
 from weft.runtime.host import RunRequest
 from weft.server.auth.authority import Authority
 from weft.server.auth.trail import Trail
+from weft.server.cells import Cells
 from weft.server.counting import Counts
 from weft.server.live import Live
 from weft.server.logfiles import LogReader
@@ -79,6 +80,7 @@ class Services:
         vault: Seals secrets; ``None``: none can be stored.
         entropy: Ten random bytes a call, for ids.
         counts: Counts task runs.
+        cells: Counts them by task.
     """
 
     store: Store
@@ -96,3 +98,4 @@ class Services:
     vault: Vault | None = None
     entropy: Callable[[], bytes] = field(default=entropy)
     counts: Counts = field(default_factory=Counts)
+    cells: Cells = field(default_factory=Cells)

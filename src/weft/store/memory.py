@@ -36,6 +36,7 @@ from weft.model.states import TaskState
 from weft.store.event_log import Packed, bounds, encode_block, pack, unpack
 from weft.store.isolation import isolated, run_copy, task_copy
 from weft.store.memory_records import MemoryRecords
+from weft.store.memory_summaries import MemorySummaries
 from weft.store.protocol import CacheRow, EngineRow, EventRow, PublishedRow, Request, Write
 from weft.store.query import RUNS, TASKS, parse, predicate
 from weft.store.references import LATEST, prefixes, unknown_run, unknown_task
@@ -65,7 +66,7 @@ class _Run:
         self.blocks: list[Block] = []
 
 
-class MemoryStore(MemoryRecords):
+class MemoryStore(MemoryRecords, MemorySummaries):
     """``Store`` in this process's memory.
 
     Args:
@@ -435,6 +436,9 @@ class MemoryStore(MemoryRecords):
         if held is None:
             raise unknown_run(run)
         return held
+
+    def _rows(self) -> list[RunRow]:
+        return [held.row for _, held in sorted(self._runs.items())]
 
     def _tasks(self, run: int) -> dict[int, TaskRow]:
         return self._runs[run].tasks if run in self._runs else {}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from weft.store.protocol import Record, Write
+from weft.store.query import ASCII_LOWER
 from weft.store.records import conflict
 
 
@@ -33,6 +34,19 @@ class MemoryRecords:
             ]
             found.sort(key=lambda each: each.name.encode())
             return [replace(each) for each in found[: max(limit, 0)]]
+
+    def some_records(self, kind: str, names: Sequence[str]) -> list[Record]:
+        """See ``Reader.some_records``."""
+        with self._records_lock:
+            found = [self._records.get((kind, name)) for name in sorted(set(names), key=str.encode)]
+            return [replace(each) for each in found if each is not None]
+
+    def names_with(self, kind: str, text: str, *, limit: int) -> list[str]:
+        """See ``Reader.names_with``."""
+        with self._records_lock:
+            names = [name for of, name in self._records if of == kind]
+        found = [(name.translate(ASCII_LOWER).find(text), name.encode(), name) for name in names]
+        return [name for at, _, name in sorted(found) if at >= 0][: max(limit, 0)]
 
     def due(self, kind: str, *, before: float, limit: int = 100) -> list[Record]:
         """See ``Reader.due``."""

@@ -1,20 +1,21 @@
 """The questions that anyone may ask of a PostgreSQL store, from any thread and any process."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
 from weft.model.errors import NotFound, StoreCorrupt, UsageError
 from weft.model.rows import RunRow, Snapshot, TaskRow
 from weft.store.event_log import unpack
+from weft.store.postgres_arrays import Binary, int8s, texts
 from weft.store.postgres_connection import Readers
 from weft.store.postgres_place import Place
 from weft.store.postgres_query import to_sql
 from weft.store.postgres_session import Rows
 from weft.store.protocol import EventRow
 from weft.store.query import RUNS, TASKS, Target, parse
-from weft.store.references import LATEST, prefixes, unknown_run
+from weft.store.references import LATEST, TWO, prefixes, unknown_run
 from weft.store.rows import RUN_COLUMNS, TASK_COLUMNS, decode_graph, map_row, run_row, signal_row, task_row
 from weft.store.sql_read import SqlReader, nodes_of
 from weft.store.statements import statements
@@ -40,7 +41,7 @@ class PostgresReader(SqlReader):
         else:
             found = self._fetch("run_by_uid", ref)
             for low, high in prefixes(ref):
-                found = found or self._fetch("runs_by_prefix", low, high)
+                found = found or self._fetch("runs_by_prefix", low, high, TWO)
         if not found:
             raise unknown_run(ref)
         if len(found) > 1:
@@ -110,6 +111,14 @@ class PostgresReader(SqlReader):
         statement = self._plain[name]
         return self._readers.ask(lambda session: session.ask(statement, *values))
 
+    def _numbers(self, values: Sequence[int]) -> Binary:
+        """See ``SqlSummaries``."""
+        return int8s(values)
+
+    def _texts(self, values: Sequence[str]) -> Binary:
+        """See ``SqlSummaries``."""
+        return texts(values)
+
     def _picked(self, name: str, where: str, target: Target, *values: Any) -> Rows:
         """The rows of a statement that a query picks."""
         if not where:
@@ -138,5 +147,5 @@ def questions() -> dict[str, str]:
     """The reading statements, with their columns."""
     return {
         name: statement.replace("{run}", RUN_COLUMNS).replace("{task}", TASK_COLUMNS)
-        for name, statement in statements("postgres_read").items()
+        for name, statement in (statements("postgres_read") | statements("postgres_summaries")).items()
     }

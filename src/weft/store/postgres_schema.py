@@ -7,7 +7,7 @@ from weft.store.postgres_place import SCHEMA_LOCK, Place
 from weft.store.postgres_session import Session
 from weft.store.statements import migration
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Newest migration. A store's own is in its table ``meta``."""
 
 OLDEST_SERVER = 14

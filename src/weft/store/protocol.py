@@ -21,6 +21,7 @@ from weft.model.graph import Graph, Node
 from weft.model.rows import MapRow, RunRow, SignalRow, Snapshot, TaskRow
 from weft.model.states import TaskState
 from weft.model.values import Result
+from weft.store.summaries import Summaries
 
 NOBODY = 0
 """The engine that owns runs which nobody has taken yet."""
@@ -140,7 +141,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     expect: int | None = None
 
 
-class Reader(Protocol):
+class Reader(Summaries, Protocol):
     """The questions anyone may ask, at any time, beside any engine."""
 
     def run(self, ref: str) -> RunRow:
@@ -203,6 +204,12 @@ class Reader(Protocol):
 
     def records(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Record]:
         """By name (byte order); ``prefix`` narrows them, ``after`` is a name for paging."""
+
+    def some_records(self, kind: str, names: Sequence[str]) -> list[Record]:
+        """Those of these names that there are, by name (byte order)."""
+
+    def names_with(self, kind: str, text: str, *, limit: int) -> list[str]:
+        """Names that hold a text (ASCII letters of it small, of either case in the name), best find first."""
 
     def due(self, kind: str, *, before: float, limit: int = 100) -> list[Record]:
         """Those with ``due_at`` not after ``before``, the earliest first."""

@@ -54,6 +54,10 @@ class Collection(Generic[T]):
         found = store.record(self.kind, name)
         return None if found is None else self._open(found)
 
+    def some(self, store: Reader, names: Sequence[str]) -> dict[str, Entry[T]]:
+        """Those of these names that there are, in one question."""
+        return {each.name: self._open(each) for each in store.some_records(self.kind, names)}
+
     def require(self, store: Reader, name: str) -> Entry[T]:
         """The record of this name.
 

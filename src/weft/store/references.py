@@ -5,6 +5,9 @@ from weft.model.errors import NotFound
 LATEST = "@latest"
 _PREFIX = "run_"
 
+TWO = 2
+"""So many runs are enough to know that a prefix is not unique."""
+
 LAST = "\U0010ffff"
 """Put after a prefix it is past all that begin with it, in byte order."""
 

@@ -1,6 +1,5 @@
 """What readers of SQL databases have in common: the questions whose answer is the rows of one statement."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -21,17 +20,14 @@ from weft.store.rows import (
     signal_row,
     task_row,
 )
+from weft.store.sql_summaries import SqlSummaries
 
 PAGE = 500
 """Runs read at once."""
 
 
-class SqlReader(ABC):
+class SqlReader(SqlSummaries):
     """The part of ``Reader`` that needs nothing but ``_fetch``."""
-
-    @abstractmethod
-    def _fetch(self, name: str, *values: Any) -> list[Any]:
-        """All rows that a statement gives, in the order of its columns."""
 
     def run_by_id(self, run: int) -> RunRow:
         """See ``Reader.run_by_id``."""

@@ -34,7 +34,7 @@ from weft.model.errors import (
 )
 from weft.store.statements import migration
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Newest migration. A file's own is its ``user_version``."""
 
 APPLICATION_ID = 0x57454654

@@ -1,7 +1,8 @@
 """The questions that anyone may ask of an SQLite store, from any thread and any process."""
 
+import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from weft.model.errors import NotFound, StoreCorrupt, UsageError
 from weft.model.rows import RunRow, Snapshot, TaskRow
 from weft.store.event_log import unpack
 from weft.store.protocol import EventRow
-from weft.store.references import prefixes, unknown_run
+from weft.store.references import TWO, prefixes, unknown_run
 from weft.store.rows import RUN_COLUMNS, TASK_COLUMNS, decode_graph, map_row, run_row, signal_row, task_row
 from weft.store.sql_read import SqlReader, nodes_of
 from weft.store.sqlite_connection import Readers
@@ -25,7 +26,7 @@ class SqliteReader(SqlReader):
         self._readers = Readers(path, busy_timeout_s=busy_timeout_s)
         self._clock = clock
         columns = {"{run}": RUN_COLUMNS, "{task}": TASK_COLUMNS}
-        self._ask = dict(statements("sqlite_read"))
+        self._ask = statements("sqlite_read") | statements("sqlite_summaries")
         for hole, names in columns.items():
             self._ask = {name: sql.replace(hole, names) for name, sql in self._ask.items()}
 
@@ -37,7 +38,7 @@ class SqliteReader(SqlReader):
             else:
                 found = db.execute(self._ask["run_by_uid"], (ref,)).fetchall()
                 for low, high in prefixes(ref):
-                    found = found or db.execute(self._ask["runs_by_prefix"], (low, high)).fetchall()
+                    found = found or db.execute(self._ask["runs_by_prefix"], (low, high, TWO)).fetchall()
         if not found:
             raise unknown_run(ref)
         if len(found) > 1:
@@ -108,6 +109,14 @@ class SqliteReader(SqlReader):
         """All rows that a statement gives."""
         with self._readers.connection() as db:
             return db.execute(self._ask[name], values).fetchall()
+
+    def _numbers(self, values: Sequence[int]) -> str:
+        """See ``SqlSummaries``: SQLite reads JSON."""
+        return json.dumps(list(values))
+
+    def _texts(self, values: Sequence[str]) -> str:
+        """See ``SqlSummaries``."""
+        return json.dumps(list(values))
 
     def _events(
         self, name: str, values: tuple[int, ...], after: int, limit: int, idx: int | None = None

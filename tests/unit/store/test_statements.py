@@ -14,7 +14,18 @@ from weft.store.statements import migration, statements
 
 FOLDER = Path(weft.store.__file__).parent
 BACKENDS = ["sqlite", "postgres"]
-FILES = [f"{backend}_{kind}" for backend in BACKENDS for kind in ("read", "write")]
+SORTED = {
+    "claimable",
+    "newest_runs",
+    "open_counts",
+    "open_runs",
+    "ended_runs",
+    "ended_counts",
+    "created_counts",
+}
+"""Questions that sort or group what they found."""
+
+FILES = [f"{backend}_{kind}" for backend in BACKENDS for kind in ("read", "summaries", "write")]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +46,7 @@ def test_the_schema_version_is_the_newest_migration(backend: str, newest: int) -
     assert numbers == list(range(1, newest + 1))
 
 
-@pytest.mark.parametrize("file", ["sqlite_read", "sqlite_write"])
+@pytest.mark.parametrize("file", ["sqlite_read", "sqlite_summaries", "sqlite_write"])
 def test_every_statement_fits_the_schema(schema: apsw.Connection, file: str) -> None:
     """SQLite can prepare each of them."""
     for name, sql in statements(file).items():
@@ -48,7 +59,7 @@ def test_every_statement_fits_the_schema(schema: apsw.Connection, file: str) -> 
 def test_every_statement_is_used(file: str) -> None:
     """SQL that nobody runs is dead code."""
     backend = file.partition("_")[0]
-    files = (*FOLDER.glob(f"{backend}*.py"), FOLDER / "sql_read.py")
+    files = (*FOLDER.glob(f"{backend}*.py"), FOLDER / "sql_read.py", FOLDER / "sql_summaries.py")
     code = "".join(path.read_text("utf-8") for path in files)
     tables = ("nodes", "maps", "signals", "published", "cache", "requests")
     built = {f"delete_{table}" for table in tables}
@@ -70,12 +81,21 @@ def test_names_are_unique_in_a_file() -> None:
         ("events_of_run", "event_by_run"),
         ("events_of_task", "event_by_run"),
         ("claimable", "run_open"),
+        ("newest_runs", "run_by_workflow"),
+        ("run_workflows", "run_by_workflow"),
+        ("open_counts", "run_open"),
+        ("open_runs", "run_open"),
+        ("open_approvals", "run_open"),
+        ("ended_runs", "run_ended"),
+        ("ended_counts", "run_ended"),
+        ("created_counts", "run_by_workflow"),
     ],
 )
 def test_questions_use_their_index(schema: apsw.Connection, name: str, index: str) -> None:
     """None of these scans a table that grows with history."""
-    sql = statements("sqlite_read")[name].replace("{run}", RUN_COLUMNS)
+    sql = (statements("sqlite_read") | statements("sqlite_summaries"))[name].replace("{run}", RUN_COLUMNS)
     holes = max([int(number) for number in re.findall(r"\?(\d+)", sql)] or [sql.count("?")])
     steps = [step[3] for step in schema.execute(f"EXPLAIN QUERY PLAN {sql}", (None,) * holes)]
     assert any(index in step for step in steps), steps
-    assert not any("TEMP B-TREE" in step for step in steps) or name == "claimable", steps
+    assert not any("SCAN run" in step and "INDEX" not in step for step in steps), steps
+    assert not any("TEMP B-TREE" in step for step in steps) or name in SORTED, steps

@@ -36,6 +36,44 @@ class Found(msgspec.Struct, kw_only=True):
     stopped: str = ""
 
 
+class RunMatch(msgspec.Struct, kw_only=True):
+    """A line that a search in all logs of a run found.
+
+    Attributes:
+        attempt: Which try.
+        idx: Index of the task run.
+        key: Key of the task run.
+        line: Its number in the log, from 1.
+        start: Its first byte in the log.
+        text: The line, cut at 2,000 characters.
+    """
+
+    attempt: int
+    idx: int
+    key: str
+    line: int
+    start: int
+    text: str
+
+
+class FoundInRun(msgspec.Struct, kw_only=True):
+    """What a search in all logs of a run found.
+
+    Attributes:
+        logs: How many logs the run has.
+        matches: In order of task runs, attempts and lines.
+        next: Give it as `page` to go on; null if every log was looked at.
+        searched: How many of them are done with, those of earlier pages included.
+        stopped: Why it did not go on: `matches`, `time` or `logs`; empty if it reached the end.
+    """
+
+    logs: int
+    matches: list[RunMatch]
+    next: str | None
+    searched: int
+    stopped: str
+
+
 class LogChunk(msgspec.Struct, kw_only=True):
     """A part of a log.
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from weft.client.models.shared import ErrorView, TaskView
+from weft.client.models.shared import RunView, TaskView
 
 
 class Bulk(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -132,38 +132,6 @@ class RunEdit(msgspec.Struct, kw_only=True, omit_defaults=True):
     tags: list[str] | None = None
 
 
-class RunView(msgspec.Struct, kw_only=True):
-    """A run, as lists show it.
-
-    Attributes:
-        created_at: When it was accepted.
-        dialect: How the workflow is written.
-        ended_at: When it ended.
-        error: Why it failed, without the traceback.
-        id: Its public id.
-        key: Its idempotency key.
-        parent_run: Id of the run that started it.
-        started_at: When it began.
-        state: Where it stands.
-        tags: Those it was submitted with, and those that people added.
-        version: Number of the workflow's version.
-        workflow: The workflow's name.
-    """
-
-    created_at: datetime
-    dialect: str
-    id: str
-    state: str
-    tags: list[str]
-    version: int
-    workflow: str
-    ended_at: datetime | None = None
-    error: ErrorView | None = None
-    key: str | None = None
-    parent_run: str | None = None
-    started_at: datetime | None = None
-
-
 class Signal(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An event for a run.
 
@@ -186,3 +154,57 @@ class StartedRuns(msgspec.Struct, kw_only=True):
     """
 
     runs: list[RunView]
+
+
+class TimelineView(msgspec.Struct, kw_only=True):
+    """Task runs of a run in columns of equal length, in order of their indexes. Times are milliseconds
+    since `origin`; -1 is none. `name`, `kind`, `state` and `worker` are places in `names`, `kinds`,
+    `states` and `workers`, which are of this answer only.
+
+    Attributes:
+        added: When it was first recorded.
+        attempt: Number of the latest attempt; 0 before the first.
+        changed: When its state changed last.
+        ended: When it ended.
+        idx: Indexes in the run.
+        keys: Keys in the run, if they were asked for; else empty.
+        kind: Kind of task run.
+        kinds: Kinds of task runs.
+        map_index: Which item of a map it is; -1 for what is none.
+        name: The task's name.
+        names: Tasks' names.
+        next: Give it as `after` for those that follow; null if there are none.
+        origin: When the run was accepted.
+        parent: Index of the task run that holds it; -1 for the root.
+        run: Id of the run.
+        seq: The newest change in the log before this was read: follow the events from there on.
+        started: When the latest attempt began.
+        state: Where it stands.
+        states: States.
+        total: Task runs in the run; of an open run it may be some seconds old.
+        worker: Where the latest attempt ran.
+        workers: Where attempts ran; an empty one is nowhere yet.
+    """
+
+    added: list[int]
+    attempt: list[int]
+    changed: list[int]
+    ended: list[int]
+    idx: list[int]
+    keys: list[str]
+    kind: list[int]
+    kinds: list[str]
+    map_index: list[int]
+    name: list[int]
+    names: list[str]
+    next: int | None
+    origin: datetime
+    parent: list[int]
+    run: str
+    seq: int
+    started: list[int]
+    state: list[int]
+    states: list[str]
+    total: int
+    worker: list[int]
+    workers: list[str]

@@ -392,6 +392,38 @@ class GraphView(msgspec.Struct, kw_only=True):
     tags: list[str] = []
 
 
+class RunView(msgspec.Struct, kw_only=True):
+    """A run, as lists show it.
+
+    Attributes:
+        created_at: When it was accepted.
+        dialect: How the workflow is written.
+        ended_at: When it ended.
+        error: Why it failed, without the traceback.
+        id: Its public id.
+        key: Its idempotency key.
+        parent_run: Id of the run that started it.
+        started_at: When it began.
+        state: Where it stands.
+        tags: Those it was submitted with, and those that people added.
+        version: Number of the workflow's version.
+        workflow: The workflow's name.
+    """
+
+    created_at: datetime
+    dialect: str
+    id: str
+    state: str
+    tags: list[str]
+    version: int
+    workflow: str
+    ended_at: datetime | None = None
+    error: ErrorView | None = None
+    key: str | None = None
+    parent_run: str | None = None
+    started_at: datetime | None = None
+
+
 class StepView(msgspec.Struct, kw_only=True):
     """One thing that happened.
 

@@ -7,6 +7,82 @@ from datetime import datetime
 
 import msgspec
 
+from weft.client.models.shared import RunView
+
+
+class CapacityView(msgspec.Struct, kw_only=True):
+    """Slots, and what uses them.
+
+    Attributes:
+        kind: `pool`, over all engines; or `executor`, of the engine in this process.
+        name: Its name.
+        queued: Slots, or attempts of an executor, that are waited for.
+        slots: Slots that live attempts may hold at once.
+        used: Slots that they hold.
+    """
+
+    kind: str
+    name: str
+    queued: int
+    slots: int
+    used: int
+
+
+class ComingView(msgspec.Struct, kw_only=True):
+    """A tick to come.
+
+    Attributes:
+        at: When.
+        schedule: `workflow#schedule`.
+        workflow: Whose it is.
+    """
+
+    at: datetime
+    schedule: str
+    workflow: str
+
+
+class EndedHour(msgspec.Struct, kw_only=True):
+    """The runs that ended in an hour.
+
+    Attributes:
+        at: When the hour began.
+        cancelled: How many were cancelled.
+        failed: How many failed.
+        succeeded: How many succeeded.
+    """
+
+    at: datetime
+    cancelled: int
+    failed: int
+    succeeded: int
+
+
+class FoundItem(msgspec.Struct, kw_only=True):
+    """Something that was found.
+
+    Attributes:
+        detail: What else tells it from others.
+        id: Under which the API has it: its id or name.
+        kind: `workflow`, `run`, `asset` or `schedule`.
+        title: What it is called.
+    """
+
+    detail: str
+    id: str
+    kind: str
+    title: str
+
+
+class FoundItems(msgspec.Struct, kw_only=True):
+    """What was found.
+
+    Attributes:
+        items: Workflows, then runs, assets and schedules, the best find of each first.
+    """
+
+    items: list[FoundItem]
+
 
 class Health(msgspec.Struct, kw_only=True):
     """Whether the process answers.
@@ -16,6 +92,24 @@ class Health(msgspec.Struct, kw_only=True):
     """
 
     status: str = "ok"
+
+
+class LateView(msgspec.Struct, kw_only=True):
+    """A tick that should have made a run by now.
+
+    Attributes:
+        due_at: When it was due.
+        late_s: For how long that is over, seconds.
+        reason: Why it has to wait, or could not be run; empty if nobody knows.
+        schedule: `workflow#schedule`.
+        workflow: Whose it is.
+    """
+
+    due_at: datetime
+    late_s: float
+    reason: str
+    schedule: str
+    workflow: str
 
 
 class Me(msgspec.Struct, kw_only=True):
@@ -30,6 +124,36 @@ class Me(msgspec.Struct, kw_only=True):
     method: str
     name: str
     role: str
+
+
+class OverviewView(msgspec.Struct, kw_only=True):
+    """How things stand.
+
+    Attributes:
+        approvals: Task runs that wait for a person.
+        capacity: Pools and executors.
+        counts: Open runs by state.
+        ended_24h: Runs that ended, hour by hour, the hour that it is last.
+        failed: The runs that failed last since `since`, ten at most.
+        failed_count: How many failed since then.
+        late: Ticks that should have made a run more than a minute ago, the oldest of each schedule.
+        now: The service's time.
+        running: The newest open runs, ten at most.
+        since: From when on failures are told.
+        upcoming: Ticks of the next 24 hours in order, a hundred at most.
+    """
+
+    approvals: int
+    capacity: list[CapacityView]
+    counts: dict[str, int]
+    ended_24h: list[EndedHour]
+    failed: list[RunView]
+    failed_count: int
+    late: list[LateView]
+    now: datetime
+    running: list[RunView]
+    since: datetime
+    upcoming: list[ComingView]
 
 
 class Ready(msgspec.Struct, kw_only=True):

@@ -7,7 +7,142 @@ from datetime import datetime
 
 import msgspec
 
-from weft.client.models.shared import ParameterView
+from weft.client.models.shared import ParameterView, RunView
+
+
+class DayView(msgspec.Struct, kw_only=True):
+    """The runs of a day.
+
+    Attributes:
+        day: The date on which they were accepted.
+        p50_s: Seconds that half of the succeeded among them took at most, to within 5 %; null if none has.
+        states: How many stand where.
+    """
+
+    day: str
+    p50_s: float | None
+    states: dict[str, int]
+
+
+class CalendarView(msgspec.Struct, kw_only=True):
+    """A workflow's runs by day.
+
+    Attributes:
+        days: Days with runs, in order.
+        first: The first day that was looked at.
+        last: The last one: today.
+        tz: The time zone whose days these are.
+    """
+
+    days: list[DayView]
+    first: str
+    last: str
+    tz: str
+
+
+class GridCell(msgspec.Struct, kw_only=True):
+    """What became of a task in a run.
+
+    Attributes:
+        attempt: The highest number of an attempt among them.
+        counts: Task runs by state, items only if it is mapped; null if there is but one.
+        ended_at: When the last of them ended; null while one is open.
+        idx: Index of the first of them.
+        started_at: When the first of them began.
+        state: Of its task runs' states the one that tells most: what failed before what runs, that before
+            what is over.
+    """
+
+    attempt: int
+    counts: dict[str, int] | None
+    ended_at: datetime | None
+    idx: int
+    started_at: datetime | None
+    state: str
+
+
+class GridTask(msgspec.Struct, kw_only=True):
+    """A task of a workflow's latest runs.
+
+    Attributes:
+        kind: `node`, `call` or `hook`.
+        mapped: Whether it ran once for each item of something.
+        name: Its name.
+    """
+
+    kind: str
+    mapped: bool
+    name: str
+
+
+class GridView(msgspec.Struct, kw_only=True):
+    """A workflow's runs by its tasks.
+
+    Attributes:
+        cells: For each run, in order, one for each task, in order; null where the run has none.
+        next: Id to give as `before` for the runs before these; null if there are none.
+        runs: The newest last.
+        tasks: As the newest run that has them came to them; then those that only older ones have.
+    """
+
+    cells: list[list[GridCell | None]]
+    next: str | None
+    runs: list[RunView]
+    tasks: list[GridTask]
+
+
+class RunPip(msgspec.Struct, kw_only=True):
+    """A run as a mark in a row of runs.
+
+    Attributes:
+        created_at: When it was accepted.
+        ended_at: When it ended.
+        id: Its public id.
+        started_at: When it began.
+        state: Where it stands.
+    """
+
+    created_at: datetime
+    id: str
+    state: str
+    ended_at: datetime | None = None
+    started_at: datetime | None = None
+
+
+class SourceFile(msgspec.Struct, kw_only=True):
+    """A file of a project.
+
+    Attributes:
+        entry: Whether it is the one that defines the workflow.
+        line: Where in it the workflow is defined; null if nobody knows.
+        lines: How many lines it has.
+        path: Where it is, in the project.
+        text: What is in it.
+    """
+
+    entry: bool
+    line: int | None
+    lines: int
+    path: str
+    text: str
+
+
+class SourceView(msgspec.Struct, kw_only=True):
+    """What a version of a workflow is written as.
+
+    Attributes:
+        digest: Of all files of the project, as they were deployed.
+        files: The one that defines the workflow first, then those that it takes in, then others by path.
+        left_out: Files of the project that are not here: too large, too many, links, or no text.
+        version: Number of the version.
+        workflow: The workflow's name.
+    """
+
+    digest: str
+    files: list[SourceFile]
+    left_out: int
+    version: int
+    workflow: str
 
 
 class VersionView(msgspec.Struct, kw_only=True):
@@ -38,6 +173,48 @@ class VersionView(msgspec.Struct, kw_only=True):
     revision: str
     version: int
     workflow: str
+
+
+class WorkflowOverview(msgspec.Struct, kw_only=True):
+    """A workflow and its latest runs.
+
+    Attributes:
+        deployed: Whether it is deployed; one that only a script has run is not, and has its runs only.
+        deployed_at: When it last changed; null if it is not deployed.
+        dialect: How it is written; empty if it is not deployed.
+        doc: For people, Markdown.
+        gone: Whether its project does not define it any more.
+        kind: `flow`, `dag` or `task`; a dialect may have others.
+        name: Its name.
+        next_at: The next tick of its schedules; null if there is none, or they rest.
+        open: Runs of it that have not ended, whoever started them.
+        p50_s: Seconds that half of the succeeded among them took at most; null if none has succeeded.
+        p95_s: Seconds that nineteen of twenty of them took at most.
+        paused: Whether its schedules and triggers rest.
+        project: Its project's name; empty if it is not deployed.
+        recent: Its latest runs, the newest last.
+        schedules: Names of its schedules.
+        tags: For people.
+        version: Number of its current version; 0 if it is not deployed.
+    """
+
+    deployed: bool
+    deployed_at: datetime | None
+    dialect: str
+    doc: str
+    gone: bool
+    kind: str
+    name: str
+    next_at: datetime | None
+    open: int
+    p50_s: float | None
+    p95_s: float | None
+    paused: bool
+    project: str
+    recent: list[RunPip]
+    schedules: list[str]
+    tags: list[str]
+    version: int
 
 
 class WorkflowView(msgspec.Struct, kw_only=True):

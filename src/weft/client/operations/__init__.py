@@ -43,6 +43,7 @@ from weft.client.operations.logs import list_logs as list_logs
 from weft.client.operations.logs import read_log as read_log
 from weft.client.operations.logs import read_log_lines as read_log_lines
 from weft.client.operations.logs import search_log as search_log
+from weft.client.operations.logs import search_run_logs as search_run_logs
 from weft.client.operations.pools import delete_pool as delete_pool
 from weft.client.operations.pools import list_pools as list_pools
 from weft.client.operations.pools import put_pool as put_pool
@@ -65,6 +66,7 @@ from weft.client.operations.runs import retry_run as retry_run
 from weft.client.operations.runs import send_signal as send_signal
 from weft.client.operations.runs import show_run as show_run
 from weft.client.operations.runs import show_run_graph as show_run_graph
+from weft.client.operations.runs import show_run_timeline as show_run_timeline
 from weft.client.operations.schedules import list_schedules as list_schedules
 from weft.client.operations.schedules import pause_schedule as pause_schedule
 from weft.client.operations.schedules import preview_schedule as preview_schedule
@@ -77,7 +79,9 @@ from weft.client.operations.secrets import put_secret as put_secret
 from weft.client.operations.secrets import show_secret as show_secret
 from weft.client.operations.system import health as health
 from weft.client.operations.system import ready as ready
+from weft.client.operations.system import search_all as search_all
 from weft.client.operations.system import show_me as show_me
+from weft.client.operations.system import show_overview as show_overview
 from weft.client.operations.system import status as status
 from weft.client.operations.system import version as version
 from weft.client.operations.tasks import cancel_task as cancel_task
@@ -102,8 +106,12 @@ from weft.client.operations.variables import list_variables as list_variables
 from weft.client.operations.variables import put_variable as put_variable
 from weft.client.operations.variables import show_variable as show_variable
 from weft.client.operations.workflows import list_versions as list_versions
+from weft.client.operations.workflows import list_workflow_overviews as list_workflow_overviews
 from weft.client.operations.workflows import list_workflows as list_workflows
 from weft.client.operations.workflows import pause_workflow as pause_workflow
 from weft.client.operations.workflows import resume_workflow as resume_workflow
 from weft.client.operations.workflows import show_workflow as show_workflow
+from weft.client.operations.workflows import show_workflow_calendar as show_workflow_calendar
 from weft.client.operations.workflows import show_workflow_graph as show_workflow_graph
+from weft.client.operations.workflows import show_workflow_grid as show_workflow_grid
+from weft.client.operations.workflows import show_workflow_source as show_workflow_source

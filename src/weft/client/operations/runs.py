@@ -20,6 +20,7 @@ from weft.client.models import (
     RunView,
     Signal,
     StartedRuns,
+    TimelineView,
     WhyView,
 )
 from weft.client.paging import Pages
@@ -235,6 +236,26 @@ def send_signal(run: str, body: Signal) -> Call[Asked]:
         body: A `Signal`.
     """
     return call("send_signal", "POST", f"/runs/{part(run)}/signals", answer=Asked, body=body)
+
+
+def show_run_timeline(
+    run: str, *, after: int | None = None, limit: int | None = None, keys: bool | None = None
+) -> Call[TimelineView]:
+    """Show a run's task runs in columns, for drawing them along the time.
+
+    Args:
+        run: Id of a run, the beginning of one if it is unique, or `@latest`.
+        after: An index: only task runs after it.
+        limit: How many at most.
+        keys: Whether to tell their keys.
+    """
+    return call(
+        "show_run_timeline",
+        "GET",
+        f"/runs/{part(run)}/timeline",
+        answer=TimelineView,
+        query={"after": after, "limit": limit, "keys": keys},
+    )
 
 
 def explain_run(run: str) -> Call[WhyView]:

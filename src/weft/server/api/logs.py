@@ -12,9 +12,9 @@ from litestar.response import Stream
 from weft.model.rows import RunRow, TaskRow
 from weft.server.api.tasks import find_task
 from weft.server.context import Context, Given
-from weft.server.logfiles import CHUNK_MAX, MATCHES_MAX, PATTERN_MAX, Found, LogFile
-from weft.server.paging import Page
-from weft.server.parameters import NUMBER_MAX, SEQ_MAX, AttemptNumber, LastEventId, RunRef, TaskIdx
+from weft.server.logfiles import CHUNK_MAX, MATCHES_MAX, PATTERN_MAX, Found, LogFile, Place
+from weft.server.paging import Page, make_token, read_token
+from weft.server.parameters import NUMBER_MAX, SEQ_MAX, AttemptNumber, LastEventId, PageToken, RunRef, TaskIdx
 from weft.server.routing import read
 
 LOOK_S = 0.25
@@ -23,6 +23,16 @@ LOOK_S = 0.25
 HEARTBEAT_S = 15.0
 EVENT_STREAM = "text/event-stream"
 
+LIVE_TASKS = "state:queued,running"
+LIVE_MAX = 1000
+"""Attempts that are being carried out whose logs are searched too."""
+
+Pattern = Annotated[
+    str,
+    QueryParameter(
+        description="What to look for.", min_length=1, max_length=PATTERN_MAX, pattern=r"^[^\x00]+$"
+    ),
+]
 Start = Annotated[int, QueryParameter(description="First byte.", ge=0, le=SEQ_MAX)]
 
 
@@ -44,6 +54,44 @@ class LogChunk(msgspec.Struct, kw_only=True):
     size: int
     text: str
     finished: bool
+
+
+class RunMatch(msgspec.Struct, kw_only=True, gc=False):
+    """A line that a search in all logs of a run found.
+
+    Attributes:
+        idx: Index of the task run.
+        key: Key of the task run.
+        attempt: Which try.
+        line: Its number in the log, from 1.
+        start: Its first byte in the log.
+        text: The line, cut at 2,000 characters.
+    """
+
+    idx: int
+    key: str
+    attempt: int
+    line: int
+    start: int
+    text: str
+
+
+class FoundInRun(msgspec.Struct, kw_only=True):
+    """What a search in all logs of a run found.
+
+    Attributes:
+        matches: In order of task runs, attempts and lines.
+        next: Give it as `page` to go on; null if every log was looked at.
+        stopped: Why it did not go on: `matches`, `time` or `logs`; empty if it reached the end.
+        logs: How many logs the run has.
+        searched: How many of them are done with, those of earlier pages included.
+    """
+
+    matches: list[RunMatch]
+    next: str | None
+    stopped: str
+    logs: int
+    searched: int
 
 
 @read("/runs/{run:str}/logs")
@@ -97,12 +145,7 @@ def search_log(
     context: Given,
     run: RunRef,
     idx: TaskIdx,
-    pattern: Annotated[
-        str,
-        QueryParameter(
-            description="What to look for.", min_length=1, max_length=PATTERN_MAX, pattern=r"^[^\x00]+$"
-        ),
-    ],
+    pattern: Pattern,
     regex: FromQuery[bool] = False,
     attempt: AttemptNumber = None,
     start: Start = 0,
@@ -118,6 +161,47 @@ def search_log(
     logs = context.services.logs
     number = attempt or task.attempt
     return logs.search(row, task, number, pattern, regex=regex, start=start, limit=limit)
+
+
+@read("/runs/{run:str}/log/search")
+def search_run_logs(
+    context: Given,
+    run: RunRef,
+    pattern: Pattern,
+    regex: FromQuery[bool] = False,
+    limit: Annotated[int, QueryParameter(description="Lines at most.", ge=1, le=MATCHES_MAX)] = 100,
+    page_token: PageToken = None,
+) -> FoundInRun:
+    """Find the lines of all logs of a run that contain a text or match a regular expression of Python's.
+
+    It looks at the logs in order of task runs and attempts, takes two seconds at most, and says where to go
+    on: an answer may hold few lines, even none, and a `next` all the same.
+    """
+    store = context.store
+    row = store.run(run)
+    query = ("run log", row.uid, pattern, regex)
+    place = read_token(query, page_token, str)
+    after = None if place is None else msgspec.convert(place.split("."), Place, strict=False)
+    live = {task.idx: task for task in store.tasks(row.run, LIVE_TASKS, limit=LIVE_MAX)}
+    found = context.services.logs.search_all(row, live, pattern, regex=regex, after=after, limit=limit)
+    keys = store.task_keys(row.run, sorted({each.idx for each in found.lines}))
+    return FoundInRun(
+        matches=[
+            RunMatch(
+                idx=each.idx,
+                key=keys.get(each.idx, ""),
+                attempt=each.attempt,
+                line=each.line,
+                start=each.start,
+                text=each.text,
+            )
+            for each in found.lines
+        ],
+        next=None if found.at is None else make_token(query, ".".join(map(str, found.at))),
+        stopped=found.stopped,
+        logs=found.logs,
+        searched=found.searched,
+    )
 
 
 @read("/runs/{run:str}/tasks/{idx:int}/log/follow", media_type=EVENT_STREAM)
@@ -209,4 +293,4 @@ def _event(name: str, part: LogChunk) -> bytes:
     return f"id: {part.end}\nevent: {name}\ndata: ".encode() + msgspec.json.encode(part) + b"\n\n"
 
 
-ROUTES = [list_logs, read_log, read_log_lines, search_log, follow_log]
+ROUTES = [list_logs, read_log, read_log_lines, search_log, search_run_logs, follow_log]

@@ -12,8 +12,7 @@ COMMIT;
 SELECT {run} FROM run WHERE uid = $1;
 
 -- name: runs_by_prefix
--- Two are enough to know that a prefix is not unique.
-SELECT {run} FROM run WHERE uid >= $1 AND uid < $2 ORDER BY uid LIMIT 2;
+SELECT {run} FROM run WHERE uid >= $1 AND uid < $2 ORDER BY uid LIMIT $3;
 
 -- name: latest_run
 SELECT {run} FROM run ORDER BY run DESC LIMIT 1;

@@ -6,8 +6,7 @@
 SELECT {run} FROM run WHERE uid = ?;
 
 -- name: runs_by_prefix
--- Two are enough to know that a prefix is not unique.
-SELECT {run} FROM run WHERE uid >= ? AND uid < ? ORDER BY uid LIMIT 2;
+SELECT {run} FROM run WHERE uid >= ? AND uid < ? ORDER BY uid LIMIT ?;
 
 -- name: latest_run
 SELECT {run} FROM run ORDER BY run DESC LIMIT 1;
