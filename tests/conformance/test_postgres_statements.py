@@ -13,6 +13,9 @@ from weft.store.postgres_read import questions
 from weft.store.postgres_session import Session
 from weft.store.statements import statements
 
+SORTED = {"claimable", "owned", "newest_runs", "created_counts", "ended_runs", "ended_counts", "open_counts"}
+"""Statements that sort or group what they found."""
+
 CONTROL = {"begin", "commit", "rollback", "begin_snapshot"}
 """Statements that a server does not prepare a plan for."""
 
@@ -52,6 +55,13 @@ def test_every_statement_fits_the_schema(
         ("read", "events_of_task", "event_by_run"),
         ("read", "events_since", "event_pkey"),
         ("read", "due", "record_due"),
+        ("read", "bars", "task_run_pkey"),
+        ("read", "newest_runs", "run_by_workflow"),
+        ("read", "run_workflows", "run_by_workflow"),
+        ("read", "created_counts", "run_by_workflow"),
+        ("read", "ended_runs", "run_ended"),
+        ("read", "ended_counts", "run_ended"),
+        ("read", "open_counts", "run_open"),
         ("write", "claimable", "run_open"),
         ("write", "owned", "run_pkey"),
         ("write", "change_tasks", "task_run_pkey"),
@@ -75,4 +85,4 @@ def test_statements_use_their_index(store: PostgresStore, kind: str, name: str, 
     assert index in plan
     # Engines are few.
     assert "Seq Scan" not in plan.replace("Seq Scan on engine", "")
-    assert "Sort" not in plan or name in ("claimable", "owned")
+    assert "Sort" not in plan or name in SORTED

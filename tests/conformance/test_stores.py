@@ -1,8 +1,7 @@
 """The rules of store/protocol.py, on every store."""
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -47,28 +46,6 @@ from weft.store.memory import MemoryStore
 from weft.store.postgres import PostgresStore
 from weft.store.protocol import Record, Request, Store, Write
 from weft.store.sqlite import SqliteStore
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """Each kind of store, empty."""
-    made: Store
-    if request.param == "memory":
-        made = MemoryStore()
-    elif request.param == "sqlite":
-        made = SqliteStore(tmp_path / "weft.db")
-    else:
-        made = PostgresStore(request.getfixturevalue("postgres").url())
-    yield made
-    assert made.check() == []
-    made.close()
-
-
-@pytest.fixture
-def engine(store: Store) -> Engine:
-    """An engine on the store, with the graph ``g1``."""
-    return Engine(store)
-
 
 # Commit
 
