@@ -145,3 +145,105 @@ def test_long_logs_are_searched_in_bounded_time(service: Service, client: Client
         assert found["stopped"] == "time"
         assert 0 < found["searched"] < 1_000_000
         assert time.monotonic() - began < 20
+
+
+@pytest.fixture
+def logs(service: Service) -> str:
+    """The address of a run with three logs of its own making."""
+    run = service.start("talking", lines=1)
+    service.ended(run)
+    home = service.services.settings.home_path
+    log_path(home, run, 0, 1).write_text("begin\nneedle one\n")
+    log_path(home, run, 1, 1).write_text("needle two\nhay\nNeedle\nneedle three")
+    log_path(home, run, 1, 2).write_text("hay\nneedle four\n")
+    log_path(home, run, 12, 1).write_text("a needle\tfive\n")
+    return f"/api/v1/runs/{run}"
+
+
+FOUND = [(0, 1, 2), (1, 1, 1), (1, 1, 4), (1, 2, 2), (12, 1, 1)]
+
+
+@pytest.mark.parametrize("params", [{"pattern": "needle"}, {"pattern": "n[e]+dle", "regex": True}])
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_all_logs_of_a_run_are_searched(
+    client: Client, logs: str, params: dict[str, Any], limit: int
+) -> None:
+    """In order of task runs, attempts and lines, however the answers are cut."""
+    found: list[dict[str, Any]] = []
+    answer: dict[str, Any] = {"next": ""}
+    for _ in range(20):
+        page = {"page": answer["next"]} if answer["next"] else {}
+        answer = client.get(f"{logs}/log/search", params={**params, "limit": limit, **page}).json()
+        assert len(answer["matches"]) <= limit
+        assert answer["logs"] == 4
+        found += answer["matches"]
+        if answer["next"] is None:
+            break
+        assert answer["stopped"] == "matches"
+    assert (answer["stopped"], answer["searched"]) == ("", 4)
+    assert [(each["idx"], each["attempt"], each["line"]) for each in found] == FOUND
+    assert [each["key"] for each in found[:3]] == [
+        client.get(f"{logs}/tasks/{idx}").json()["key"] for idx in (0, 1, 1)
+    ]
+    assert [each["text"] for each in found][-2:] == ["needle four", "a needle\tfive"]
+    for each in found[:3]:
+        log = client.get(f"{logs}/tasks/{each['idx']}/log", params={"attempt": 1, "start": each["start"]})
+        assert log.json()["text"].startswith(each["text"])
+
+
+@pytest.mark.parametrize("regex", [False, True])
+def test_a_search_of_all_logs_gets_on_in_any_time(service: Service, logs: str, regex: bool) -> None:
+    """Each answer gets further, and in the end everything was found."""
+    home = service.services.settings.home_path
+    short = FileLogs(home, search_s=0.0) if not regex else FileLogs(home)
+    with client_of(service.app(logs=short)) as client:
+        found: list[Any] = []
+        page: str | None = ""
+        for _ in range(20):
+            params = {"pattern": "needle", "regex": regex, **({"page": page} if page else {})}
+            answer = client.get(f"{logs}/log/search", params=params).json()
+            found += answer["matches"]
+            page = answer["next"]
+            if page is None:
+                break
+    assert [(each["idx"], each["attempt"], each["line"]) for each in found] == FOUND
+
+
+def test_a_log_whose_line_takes_for_ever_is_passed_over(service: Service, logs: str) -> None:
+    """A search that makes no headway goes on with the next log, and says what it found before."""
+    run = logs.rpartition("/")[2]
+    home = service.services.settings.home_path
+    log_path(home, run, 1, 1).write_text("needle two\n" + "a" * 60 + "!\n")
+    with client_of(service.app(logs=FileLogs(home, search_s=1.0))) as client:
+        params: dict[str, Any] = {"pattern": "^(a+)+$|needle", "regex": True}
+        first = client.get(f"{logs}/log/search", params=params).json()
+        assert (first["stopped"], len(first["matches"])) == ("time", 2)
+        second = client.get(f"{logs}/log/search", params={**params, "page": first["next"]}).json()
+        assert (second["stopped"], second["matches"]) == ("time", [])
+        third = client.get(f"{logs}/log/search", params={**params, "page": second["next"]}).json()
+        assert [each["idx"] for each in third["matches"]] == [1, 12]
+        assert third["next"] is None
+
+
+def test_a_log_that_is_being_written_is_searched_too(service: Service, client: Client) -> None:
+    """Before its attempt ends."""
+    run = service.start("waiting")
+    row = service.store.run(run)
+    service.until(lambda: service.store.task(row.run, 0).attempt == 1)
+    path = log_path(service.services.settings.home_path, run, 0, 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("it begins\n")
+    found = client.get(f"/api/v1/runs/{run}/log/search", params={"pattern": "begins"}).json()
+    assert [(each["idx"], each["line"]) for each in found["matches"]] == [(0, 1)]
+    client.post(f"/api/v1/runs/{run}/cancel")
+    service.ended(run)
+
+
+def test_a_wrong_search_of_all_logs_is_refused(client: Client, logs: str) -> None:
+    """With a code: what is no pattern, and a page of another search."""
+    wrong = client.get(f"{logs}/log/search", params={"pattern": "(", "regex": True})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "W1500")
+    page = client.get(f"{logs}/log/search", params={"pattern": "needle", "limit": 1}).json()["next"]
+    other = client.get(f"{logs}/log/search", params={"pattern": "hay", "page": page})
+    assert (other.status_code, other.json()["code"]) == (400, "W1502")
+    assert client.get("/api/v1/runs/run_none/log/search", params={"pattern": "x"}).status_code == 404

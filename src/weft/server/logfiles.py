@@ -281,8 +281,13 @@ class FileLogs:
         if over and searched == len(logs):
             return FoundLines(lines=lines, at=None, stopped="", logs=len(logs), searched=searched)
         idx, attempt, _ = logs[searched]
+        go_on: Place | None
         stopped = "logs" if over else "time" if timed_out else "matches"
         go_on = Place(idx, attempt, 0 if over else at)
+        if go_on == after:
+            # A line takes the expression longer than a search may take: the rest of its log is passed over.
+            searched += 1
+            go_on = Place(*logs[searched][:2], 0) if searched < len(logs) else None
         return FoundLines(lines=lines, at=go_on, stopped=stopped, logs=len(logs), searched=searched)
 
     def keep(self, run: str, idx: int, attempt: int, data: bytes) -> None:

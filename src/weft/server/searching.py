@@ -77,15 +77,15 @@ def find_text(path: str, text: str, start: int, limit: int, most_s: float) -> tu
 def find_in_files(
     paths: list[str], text: str, start: int, limit: int, most_s: float
 ) -> tuple[list[str], bool]:
-    """The same for many files, the first of them from ``start`` on."""
+    """The same for many files, the first of them from ``start`` on; however short the time, it gets on."""
     sought = text.encode()
     until = time.monotonic() + most_s
     told: list[str] = []
     for number, path in enumerate(paths):
         left_s = until - time.monotonic()
         told.append(f"f\t{number}")
-        if left_s < 0 or limit <= 0:
-            return told, limit > 0
+        if number and left_s < 0:
+            return told, True
         at = start if number == 0 else 0
         try:
             if not at and _small_without(path, sought):
@@ -95,11 +95,9 @@ def find_in_files(
             continue  # It was deleted, or a live one was moved: that is seen when somebody looks anew.
         told += found
         limit -= sum(line.startswith("m") for line in found)
-        if late:
-            return told, True
-    if limit <= 0:
-        # The last file may hold more.
-        return told, False
+        if late or limit <= 0:
+            # The file may hold more.
+            return told, late
     told.append("end")
     return told, False
 

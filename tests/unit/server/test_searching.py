@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from weft.server import searching
-from weft.server.searching import find_text, line_start, problem_of
+from weft.server.searching import find_in_files, find_text, line_start, problem_of
 
 
 @pytest.fixture
@@ -42,6 +42,30 @@ def test_a_search_from_the_middle_counts_from_the_top(log: Path) -> None:
     start = log.read_bytes().index(b"\xff")
     here, _ = find_text(str(log), "needle", start, 10, 60.0)
     assert numbers(here) == numbers(apart(log, "needle", start)) == [4, 5]
+
+
+def test_many_files_are_searched_in_both_ways(tmp_path: Path) -> None:
+    """One after the other, told apart by number; what is gone is passed over, and a limit is for all."""
+    paths = [tmp_path / name for name in ("a", "gone", "b", "c")]
+    for path, text in ((paths[0], "needle\nneedle\n"), (paths[2], "hay\n"), (paths[3], "hay\nneedle\n")):
+        path.write_text(text)
+
+    def here(start: int, limit: int) -> list[str]:
+        return find_in_files([str(path) for path in paths], "needle", start, limit, 60.0)[0]
+
+    def there(start: int, limit: int) -> list[str]:
+        command = [sys.executable, "-I", "-S", searching.__file__, "", "needle", str(start), str(limit)]
+        names = "\0".join(map(str, paths))
+        done = subprocess.run(command, capture_output=True, check=True, text=True, input=names)
+        return done.stdout.splitlines()
+
+    for look in (here, there):
+        told = look(0, 10)
+        assert [each for each in told if each.startswith("f")] == [f"f\t{number}" for number in range(4)]
+        assert numbers(told) == [1, 2, 2]
+        assert told[-1] == "end"
+        assert numbers(look(7, 10)) == [2, 2]
+        assert look(0, 1)[-1] == "at\t7"
 
 
 def test_anchors_are_a_lines_own(log: Path) -> None:
