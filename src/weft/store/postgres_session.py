@@ -148,7 +148,7 @@ class Session:
         if result.status != ExecStatus.TUPLES_OK or not result.ntuples:
             return []
         self._transformer.set_pgresult(result)
-        return [read_all(row) for row in self._transformer.load_rows(0, result.ntuples, tuple)]
+        return read_all(self._transformer.load_rows(0, result.ntuples, tuple))
 
 
 def _failure(result: PGresult) -> psycopg.Error:

@@ -30,8 +30,8 @@ def read(text: str) -> str:
     return text
 
 
-def read_all(columns: _Columns) -> _Columns:
-    """A row with each of its texts read."""
-    if any(type(each) is str and MARK in each for each in columns):
-        return tuple(read(each) if isinstance(each, str) else each for each in columns)  # type: ignore[return-value]  # the same columns
-    return columns
+def read_all(rows: list[_Columns]) -> list[_Columns]:
+    """Rows with each of their texts read. That there is nothing to do is found out for all at once."""
+    if MARK in "".join([each for row in rows for each in row if type(each) is str]):
+        return [tuple(read(each) if isinstance(each, str) else each for each in row) for row in rows]  # type: ignore[misc]  # the same columns
+    return rows

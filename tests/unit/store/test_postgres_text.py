@@ -19,7 +19,10 @@ def test_every_text_comes_back_and_holds_no_nul(one: str, other: str) -> None:
     assert "\x00" not in written(one)
     assert (written(one) == written(other)) == (one == other)
     assert written(one + other) == written(one) + written(other)
-    assert read_all((1, written(one), b"\x1a", None, written(other))) == (1, one, b"\x1a", None, other)
+    rows = [(1, written(one), b"\x1a", None, written(other)), (2, "plain", b"\x1a", None, None)]
+    assert read_all(rows) == [(1, one, b"\x1a", None, other), (2, "plain", b"\x1a", None, None)]
+    assert read_all(rows[1:]) == rows[1:]
+    assert read_all([]) == []
 
 
 def elements(array: bytes) -> tuple[int, int, list[bytes | None]]:
