@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from postgres_server import PostgresElsewhere, PostgresServer, open_postgres
 
 from weft.embedded import close_host
 from weft.engine.verify import verify
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C even if a shell started this in the background; processes of the tests inherit it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
