@@ -44,7 +44,7 @@ from weft.server.api import (
 from weft.server.context import context_of
 from weft.server.gate import STALLED_S, Gate
 from weft.server.openapi import describe
-from weft.server.page import page
+from weft.server.pages import page_routes
 from weft.server.problems import answer
 from weft.server.routing import guard, read
 from weft.server.services import Services
@@ -96,7 +96,7 @@ def create_app(services: Services, *, stalled_s: float = STALLED_S) -> Litestar:
     if services.artifacts.trusted:
         raise UsageError("a server's artifacts must not be trusted", hint="Artifacts(blobs, trusted=False)")
     app = _Application(
-        route_handlers=[page, system.metrics, router(show_description)],
+        route_handlers=[*page_routes(), system.metrics, router(show_description)],
         dependencies=PROVIDED,
         guards=[guard],
         exception_handlers={Exception: answer},

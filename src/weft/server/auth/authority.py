@@ -27,7 +27,10 @@ _REMEMBERED_MAX = 1000
 HOOKS = "/api/v1/hooks/"
 """Where other services send what they sign."""
 
+METRICS = "/metrics"
+
 _SENDER = Identity(name="hook", role=Role.SENDER, method="signature")
+_VISITOR = Identity(name="visitor", role=Role.SENDER, method="none")
 
 
 class Authority:
@@ -75,8 +78,11 @@ class Authority:
         check_origin(method, headers, self._origins)
 
     def greet(self, method: str, path: str) -> Identity | None:
-        """Who asks, where the request itself is the proof: its route checks the signature."""
-        return _SENDER if method == "POST" and path.startswith(HOOKS) else None
+        """Who asks, where no token is needed: the route checks a signature, or gives a page without data."""
+        if method == "POST" and path.startswith(HOOKS):
+            return _SENDER
+        page = method in ("GET", "HEAD") and not path.startswith("/api/") and path != METRICS
+        return _VISITOR if page else None
 
     def recall(self, authorization: str) -> Identity | None:
         """Who asks, if that is known without the store."""
