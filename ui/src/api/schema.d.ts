@@ -467,6 +467,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how things stand: what runs, what failed, what is late, what comes, and what there is room for */
+        get: operations["show_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pools": {
         parameters: {
             query?: never;
@@ -661,6 +678,27 @@ export interface paths {
         };
         /** Show the graph of the version that a run runs */
         get: operations["show_run_graph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/log/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find the lines of all logs of a run that contain a text or match a regular expression of Python's
+         * @description It looks at the logs in order of task runs and attempts, takes two seconds at most, and says where to go
+         *     on: an answer may hold few lines, even none, and a `next` all the same.
+         */
+        get: operations["search_run_logs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -972,6 +1010,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a run's task runs in columns, for drawing them along the time */
+        get: operations["show_run_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run}/why": {
         parameters: {
             query?: never;
@@ -1162,6 +1217,26 @@ export interface paths {
         put?: never;
         /** Run a schedule once for this moment, besides its own ticks */
         post: operations["trigger_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find workflows, runs, assets and schedules: up to 8 of each
+         * @description Runs are found by the beginning of their id, else by their workflow, the newest first.
+         */
+        get: operations["search_all"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1411,6 +1486,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workflows/{name}/calendar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how a workflow's runs went, day by day */
+        get: operations["show_workflow_calendar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workflows/{name}/graph": {
         parameters: {
             query?: never;
@@ -1420,6 +1512,23 @@ export interface paths {
         };
         /** Show the graph of a workflow's version */
         get: operations["show_workflow_graph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{name}/grid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what became of each task in a workflow's latest runs */
+        get: operations["show_workflow_grid"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1462,6 +1571,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workflows/{name}/source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the files that a workflow's version was deployed with: at most 50, and 2 MB together
+         * @description Files whose names begin with a dot are not shown.
+         */
+        get: operations["show_workflow_source"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workflows/{name}/versions": {
         parameters: {
             query?: never;
@@ -1471,6 +1600,26 @@ export interface paths {
         };
         /** List a workflow's versions, the oldest first */
         get: operations["list_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List workflows by name, each with its latest runs: deployed ones, and those that scripts have run
+         * @description With `gone` also those that no project defines any more.
+         */
+        get: operations["list_workflow_overviews"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1793,6 +1942,23 @@ export interface components {
             /** @description Ids of the first of them. */
             runs: string[];
         };
+        /** @description A workflow's runs by day. */
+        CalendarView: {
+            /** @description Days with runs, in order. */
+            days: components["schemas"]["DayView"][];
+            /**
+             * Format: date
+             * @description The first day that was looked at.
+             */
+            first: string;
+            /**
+             * Format: date
+             * @description The last one: today.
+             */
+            last: string;
+            /** @description The time zone whose days these are. */
+            tz: string;
+        };
         /** @description How a run is cancelled. */
         Cancel: {
             /**
@@ -1800,6 +1966,19 @@ export interface components {
              * @default false
              */
             force?: boolean;
+        };
+        /** @description Slots, and what uses them. */
+        CapacityView: {
+            /** @description `pool`, over all engines; or `executor`, of the engine in this process. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Slots, or attempts of an executor, that are waited for. */
+            queued: number;
+            /** @description Slots that live attempts may hold at once. */
+            slots: number;
+            /** @description Slots that they hold. */
+            used: number;
         };
         /** @description One committed change. Fields that do not belong to its kind are left out. */
         ChangeView: {
@@ -1938,6 +2117,18 @@ export interface components {
             /** @description The first of them, as they were before. */
             tasks: components["schemas"]["TaskView"][];
         };
+        /** @description A tick to come. */
+        ComingView: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description `workflow#schedule`. */
+            schedule: string;
+            /** @description Whose it is. */
+            workflow: string;
+        };
         /** @description A connection as it shall be. */
         ConnectionBody: {
             /**
@@ -2007,6 +2198,20 @@ export interface components {
             items: components["schemas"]["ConnectionView"][];
             /** @description Give it as `page` to get the next page; null on the last one. */
             next?: string | null;
+        };
+        /** @description The runs of a day. */
+        DayView: {
+            /**
+             * Format: date
+             * @description The date on which they were accepted.
+             */
+            day: string;
+            /** @description Seconds that half of the succeeded among them took at most, to within 5 %; null if none has. */
+            p50_s: number | null;
+            /** @description How many stand where. */
+            states: {
+                [key: string]: number;
+            };
         };
         /** @description An automation or a channel as it shall be. */
         DefinitionBody: {
@@ -2083,6 +2288,20 @@ export interface components {
             /** @description Give it as `page` to get the next page; null on the last one. */
             next?: string | null;
         };
+        /** @description The runs that ended in an hour. */
+        EndedHour: {
+            /**
+             * Format: date-time
+             * @description When the hour began.
+             */
+            at: string;
+            /** @description How many were cancelled. */
+            cancelled: number;
+            /** @description How many failed. */
+            failed: number;
+            /** @description How many succeeded. */
+            succeeded: number;
+        };
         /** @description An engine that has opened the store. */
         EngineView: {
             /** @description Whether its lease holds. */
@@ -2146,6 +2365,35 @@ export interface components {
              */
             stopped?: string;
         };
+        /** @description What a search in all logs of a run found. */
+        FoundInRun: {
+            /** @description How many logs the run has. */
+            logs: number;
+            /** @description In order of task runs, attempts and lines. */
+            matches: components["schemas"]["RunMatch"][];
+            /** @description Give it as `page` to go on; null if every log was looked at. */
+            next: string | null;
+            /** @description How many of them are done with, those of earlier pages included. */
+            searched: number;
+            /** @description Why it did not go on: `matches`, `time` or `logs`; empty if it reached the end. */
+            stopped: string;
+        };
+        /** @description Something that was found. */
+        FoundItem: {
+            /** @description What else tells it from others. */
+            detail: string;
+            /** @description Under which the API has it: its id or name. */
+            id: string;
+            /** @description `workflow`, `run`, `asset` or `schedule`. */
+            kind: string;
+            /** @description What it is called. */
+            title: string;
+        };
+        /** @description What was found. */
+        FoundItems: {
+            /** @description Workflows, then runs, assets and schedules, the best find of each first. */
+            items: components["schemas"]["FoundItem"][];
+        };
         /** @description A workflow version's graph. */
         GraphView: {
             /** @description How it is written. */
@@ -2167,6 +2415,43 @@ export interface components {
             tags?: string[];
             /** @description The workflow's name. */
             workflow: string;
+        };
+        /** @description What became of a task in a run. */
+        GridCell: {
+            /** @description The highest number of an attempt among them. */
+            attempt: number;
+            /** @description Task runs by state, items only if it is mapped; null if there is but one. */
+            counts: {
+                [key: string]: number;
+            } | null;
+            /** @description When the last of them ended; null while one is open. */
+            ended_at: string | null;
+            /** @description Index of the first of them. */
+            idx: number;
+            /** @description When the first of them began. */
+            started_at: string | null;
+            /** @description Of its task runs' states the one that tells most: what failed before what runs, that before what is over. */
+            state: string;
+        };
+        /** @description A task of a workflow's latest runs. */
+        GridTask: {
+            /** @description `node`, `call` or `hook`. */
+            kind: string;
+            /** @description Whether it ran once for each item of something. */
+            mapped: boolean;
+            /** @description Its name. */
+            name: string;
+        };
+        /** @description A workflow's runs by its tasks. */
+        GridView: {
+            /** @description For each run, in order, one for each task, in order; null where the run has none. */
+            cells: (components["schemas"]["GridCell"] | null)[][];
+            /** @description Id to give as `before` for the runs before these; null if there are none. */
+            next: string | null;
+            /** @description The newest last. */
+            runs: components["schemas"]["RunView"][];
+            /** @description As the newest run that has them came to them; then those that only older ones have. */
+            tasks: components["schemas"]["GridTask"][];
         };
         /** @description Something that happened. */
         HappeningBody: {
@@ -2257,6 +2542,22 @@ export interface components {
             items: components["schemas"]["HookView"][];
             /** @description Give it as `page` to get the next page; null on the last one. */
             next?: string | null;
+        };
+        /** @description A tick that should have made a run by now. */
+        LateView: {
+            /**
+             * Format: date-time
+             * @description When it was due.
+             */
+            due_at: string;
+            /** @description For how long that is over, seconds. */
+            late_s: number;
+            /** @description Why it has to wait, or could not be run; empty if nobody knows. */
+            reason: string;
+            /** @description `workflow#schedule`. */
+            schedule: string;
+            /** @description Whose it is. */
+            workflow: string;
         };
         /** @description What one message tells. */
         LiveBatch: {
@@ -2506,6 +2807,39 @@ export interface components {
          * @enum {string}
          */
         Only: "missing" | "failed" | "all";
+        /** @description How things stand. */
+        OverviewView: {
+            /** @description Task runs that wait for a person. */
+            approvals: number;
+            /** @description Pools and executors. */
+            capacity: components["schemas"]["CapacityView"][];
+            /** @description Open runs by state. */
+            counts: {
+                [key: string]: number;
+            };
+            /** @description Runs that ended, hour by hour, the hour that it is last. */
+            ended_24h: components["schemas"]["EndedHour"][];
+            /** @description The runs that failed last since `since`, ten at most. */
+            failed: components["schemas"]["RunView"][];
+            /** @description How many failed since then. */
+            failed_count: number;
+            /** @description Ticks that should have made a run more than a minute ago, the oldest of each schedule. */
+            late: components["schemas"]["LateView"][];
+            /**
+             * Format: date-time
+             * @description The service's time.
+             */
+            now: string;
+            /** @description The newest open runs, ten at most. */
+            running: components["schemas"]["RunView"][];
+            /**
+             * Format: date-time
+             * @description From when on failures are told.
+             */
+            since: string;
+            /** @description Ticks of the next 24 hours in order, a hundred at most. */
+            upcoming: components["schemas"]["ComingView"][];
+        };
         /** @description A parameter of a workflow. */
         ParameterView: {
             /**
@@ -2737,6 +3071,37 @@ export interface components {
             /** @description Beside those that the run was submitted with. */
             tags?: string[] | null;
         };
+        /** @description A line that a search in all logs of a run found. */
+        RunMatch: {
+            /** @description Which try. */
+            attempt: number;
+            /** @description Index of the task run. */
+            idx: number;
+            /** @description Key of the task run. */
+            key: string;
+            /** @description Its number in the log, from 1. */
+            line: number;
+            /** @description Its first byte in the log. */
+            start: number;
+            /** @description The line, cut at 2,000 characters. */
+            text: string;
+        };
+        /** @description A run as a mark in a row of runs. */
+        RunPip: {
+            /**
+             * Format: date-time
+             * @description When it was accepted.
+             */
+            created_at: string;
+            /** @description When it ended. */
+            ended_at?: string | null;
+            /** @description Its public id. */
+            id: string;
+            /** @description When it began. */
+            started_at?: string | null;
+            /** @description Where it stands. */
+            state: string;
+        };
         /** @description A run, as lists show it. */
         RunView: {
             /**
@@ -2874,6 +3239,32 @@ export interface components {
             name: string;
             /** @description What the wait returns, as JSON. */
             payload?: unknown;
+        };
+        /** @description A file of a project. */
+        SourceFile: {
+            /** @description Whether it is the one that defines the workflow. */
+            entry: boolean;
+            /** @description Where in it the workflow is defined; null if nobody knows. */
+            line: number | null;
+            /** @description How many lines it has. */
+            lines: number;
+            /** @description Where it is, in the project. */
+            path: string;
+            /** @description What is in it. */
+            text: string;
+        };
+        /** @description What a version of a workflow is written as. */
+        SourceView: {
+            /** @description Of all files of the project, as they were deployed. */
+            digest: string;
+            /** @description The one that defines the workflow first, then those that it takes in, then others by path. */
+            files: components["schemas"]["SourceFile"][];
+            /** @description Files of the project that are not here: too large, too many, links, or no text. */
+            left_out: number;
+            /** @description Number of the version. */
+            version: number;
+            /** @description The workflow's name. */
+            workflow: string;
         };
         /** @description Runs that were accepted together. */
         StartedRuns: {
@@ -3052,6 +3443,56 @@ export interface components {
             name: string;
             /** @description In order. */
             ticks: string[];
+        };
+        /** @description Task runs of a run in columns of equal length, in order of their indexes. Times are milliseconds since `origin`; -1 is none. `name`, `kind`, `state` and `worker` are places in `names`, `kinds`, `states` and `workers`, which are of this answer only. */
+        TimelineView: {
+            /** @description When it was first recorded. */
+            added: number[];
+            /** @description Number of the latest attempt; 0 before the first. */
+            attempt: number[];
+            /** @description When its state changed last. */
+            changed: number[];
+            /** @description When it ended. */
+            ended: number[];
+            /** @description Indexes in the run. */
+            idx: number[];
+            /** @description Keys in the run, if they were asked for; else empty. */
+            keys: string[];
+            /** @description Kind of task run. */
+            kind: number[];
+            /** @description Kinds of task runs. */
+            kinds: string[];
+            /** @description Which item of a map it is; -1 for what is none. */
+            map_index: number[];
+            /** @description The task's name. */
+            name: number[];
+            /** @description Tasks' names. */
+            names: string[];
+            /** @description Give it as `after` for those that follow; null if there are none. */
+            next: number | null;
+            /**
+             * Format: date-time
+             * @description When the run was accepted.
+             */
+            origin: string;
+            /** @description Index of the task run that holds it; -1 for the root. */
+            parent: number[];
+            /** @description Id of the run. */
+            run: string;
+            /** @description The newest change in the log before this was read: follow the events from there on. */
+            seq: number;
+            /** @description When the latest attempt began. */
+            started: number[];
+            /** @description Where it stands. */
+            state: number[];
+            /** @description States. */
+            states: string[];
+            /** @description Task runs in the run; of an open run it may be some seconds old. */
+            total: number;
+            /** @description Where the latest attempt ran. */
+            worker: number[];
+            /** @description Where attempts ran; an empty one is nowhere yet. */
+            workers: string[];
         };
         /** @description A token, without its text. */
         TokenView: {
@@ -3247,6 +3688,50 @@ export interface components {
             steps: components["schemas"]["StepView"][];
             /** @description Key of the task run; empty for the run itself. */
             task: string;
+        };
+        /** @description A workflow and its latest runs. */
+        WorkflowOverview: {
+            /** @description Whether it is deployed; one that only a script has run is not, and has its runs only. */
+            deployed: boolean;
+            /** @description When it last changed; null if it is not deployed. */
+            deployed_at: string | null;
+            /** @description How it is written; empty if it is not deployed. */
+            dialect: string;
+            /** @description For people, Markdown. */
+            doc: string;
+            /** @description Whether its project does not define it any more. */
+            gone: boolean;
+            /** @description `flow`, `dag` or `task`; a dialect may have others. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /** @description The next tick of its schedules; null if there is none, or they rest. */
+            next_at: string | null;
+            /** @description Runs of it that have not ended, whoever started them. */
+            open: number;
+            /** @description Seconds that half of the succeeded among them took at most; null if none has succeeded. */
+            p50_s: number | null;
+            /** @description Seconds that nineteen of twenty of them took at most. */
+            p95_s: number | null;
+            /** @description Whether its schedules and triggers rest. */
+            paused: boolean;
+            /** @description Its project's name; empty if it is not deployed. */
+            project: string;
+            /** @description Its latest runs, the newest last. */
+            recent: components["schemas"]["RunPip"][];
+            /** @description Names of its schedules. */
+            schedules: string[];
+            /** @description For people. */
+            tags: string[];
+            /** @description Number of its current version; 0 if it is not deployed. */
+            version: number;
+        };
+        /** @description A page of a list. */
+        WorkflowOverviewPage: {
+            /** @description In the list's order. */
+            items: components["schemas"]["WorkflowOverview"][];
+            /** @description Give it as `page` to get the next page; null on the last one. */
+            next?: string | null;
         };
         /** @description A deployed workflow. */
         WorkflowView: {
@@ -4762,6 +5247,37 @@ export interface operations {
             default: components["responses"]["Errordefault"];
         };
     };
+    show_overview: {
+        parameters: {
+            query?: {
+                /** @description From when on failures are told (RFC 3339); 24 hours ago by default. */
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show how things stand: what runs, what failed, what is late, what comes, and what there is room for. */
+            200: {
+                headers: {
+                    /** @description The request's id, as in the logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverviewView"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            422: components["responses"]["Error422"];
+            503: components["responses"]["Error503"];
+            default: components["responses"]["Errordefault"];
+        };
+    };
     list_pools: {
         parameters: {
             query?: {
@@ -5340,6 +5856,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GraphView"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            422: components["responses"]["Error422"];
+            503: components["responses"]["Error503"];
+            default: components["responses"]["Errordefault"];
+        };
+    };
+    search_run_logs: {
+        parameters: {
+            query: {
+                /** @description Lines at most. */
+                limit?: number;
+                /** @description `next` of the page before, with the same filters. */
+                page?: string;
+                /** @description What to look for. */
+                pattern: string;
+                regex?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Id of a run, the beginning of one if it is unique, or `@latest`. */
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Find the lines of all logs of a run that contain a text or match a regular expression of Python's. */
+            200: {
+                headers: {
+                    /** @description The request's id, as in the logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundInRun"];
                 };
             };
             400: components["responses"]["Error400"];
@@ -6032,6 +6588,45 @@ export interface operations {
             default: components["responses"]["Errordefault"];
         };
     };
+    show_run_timeline: {
+        parameters: {
+            query?: {
+                /** @description An index: only task runs after it. */
+                after?: number;
+                /** @description Whether to tell their keys. */
+                keys?: boolean;
+                /** @description How many at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of a run, the beginning of one if it is unique, or `@latest`. */
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show a run's task runs in columns, for drawing them along the time. */
+            200: {
+                headers: {
+                    /** @description The request's id, as in the logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimelineView"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            422: components["responses"]["Error422"];
+            503: components["responses"]["Error503"];
+            default: components["responses"]["Errordefault"];
+        };
+    };
     explain_run: {
         parameters: {
             query?: never;
@@ -6402,6 +6997,37 @@ export interface operations {
             403: components["responses"]["Error403"];
             404: components["responses"]["Error404"];
             409: components["responses"]["Error409"];
+            422: components["responses"]["Error422"];
+            503: components["responses"]["Error503"];
+            default: components["responses"]["Errordefault"];
+        };
+    };
+    search_all: {
+        parameters: {
+            query: {
+                /** @description A part of a name, or the beginning of a run's id. */
+                q: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Find workflows, runs, assets and schedules: up to 8 of each. */
+            200: {
+                headers: {
+                    /** @description The request's id, as in the logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundItems"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
             422: components["responses"]["Error422"];
             503: components["responses"]["Error503"];
             default: components["responses"]["Errordefault"];
@@ -7071,6 +7697,43 @@ export interface operations {
             default: components["responses"]["Errordefault"];
         };
     };
+    show_workflow_calendar: {
+        parameters: {
+            query?: {
+                /** @description Days up to today. */
+                days?: number;
+                /** @description The time zone whose days they are. */
+                tz?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Its name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show how a workflow's runs went, day by day. */
+            200: {
+                headers: {
+                    /** @description The request's id, as in the logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarView"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            422: components["responses"]["Error422"];
+            503: components["responses"]["Error503"];
+            default: components["responses"]["Errordefault"];
+        };
+    };
     show_workflow_graph: {
         parameters: {
             query?: {
@@ -7095,6 +7758,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GraphView"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            422: components["responses"]["Error422"];
+            503: components["responses"]["Error503"];
+            default: components["responses"]["Errordefault"];
+        };
+    };
+    show_workflow_grid: {
+        parameters: {
+            query?: {
+                /** @description Id of a run: only runs before it. */
+                before?: string;
+                /** @description How many runs at most. */
+                runs?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Its name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show what became of each task in a workflow's latest runs. */
+            200: {
+                headers: {
+                    /** @description The request's id, as in the logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GridView"];
                 };
             };
             400: components["responses"]["Error400"];
@@ -7172,6 +7872,41 @@ export interface operations {
             default: components["responses"]["Errordefault"];
         };
     };
+    show_workflow_source: {
+        parameters: {
+            query?: {
+                /** @description Which; the current one by default. */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Its name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show the files that a workflow's version was deployed with: at most 50, and 2 MB together. */
+            200: {
+                headers: {
+                    /** @description The request's id, as in the logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceView"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            422: components["responses"]["Error422"];
+            503: components["responses"]["Error503"];
+            default: components["responses"]["Errordefault"];
+        };
+    };
     list_versions: {
         parameters: {
             query?: {
@@ -7204,6 +7939,44 @@ export interface operations {
             401: components["responses"]["Error401"];
             403: components["responses"]["Error403"];
             404: components["responses"]["Error404"];
+            422: components["responses"]["Error422"];
+            503: components["responses"]["Error503"];
+            default: components["responses"]["Errordefault"];
+        };
+    };
+    list_workflow_overviews: {
+        parameters: {
+            query?: {
+                gone?: boolean;
+                /** @description How many at most. */
+                limit?: number;
+                /** @description `next` of the page before, with the same filters. */
+                page?: string;
+                /** @description Only names that begin so. */
+                prefix?: string;
+                /** @description Latest runs of each. */
+                recent?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List workflows by name, each with its latest runs: deployed ones, and those that scripts have run. */
+            200: {
+                headers: {
+                    /** @description The request's id, as in the logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowOverviewPage"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
             422: components["responses"]["Error422"];
             503: components["responses"]["Error503"];
             default: components["responses"]["Errordefault"];
