@@ -1,6 +1,6 @@
 # Shortcuts; the checks themselves are in .ci/run. The default is the gate without its set-up.
 .DEFAULT_GOAL := check
-.PHONY: check setup fix lint types imports examples test slow docs bench
+.PHONY: check setup fix lint types imports examples test slow ui docs bench
 
 BIN := .venv/bin
 
@@ -22,6 +22,9 @@ test:       ## the default suite
 
 slow:       ## soak and scale tests
 	$(BIN)/python -m pytest -m slow
+
+ui:         ## the pages, built into the package
+	WEFT_UI=require $(BIN)/python -m pip install -q -e . --no-deps
 
 docs:       ## pages that are generated from the code
 	$(BIN)/python scripts/errors_reference.py
