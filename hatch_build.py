@@ -36,7 +36,7 @@ class UiHook(BuildHookInterface[Any]):
             return
         try:
             self._build()
-        except (OSError, ImportError, subprocess.CalledProcessError) as error:
+        except (OSError, ImportError, subprocess.SubprocessError) as error:
             if version != "editable" or os.environ.get("WEFT_UI") == "require":
                 raise RuntimeError(f"the web interface could not be built: {_why(error)}") from error
             self.app.display_warning(f"the web interface was not built: {_why(error)}")
