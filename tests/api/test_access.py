@@ -55,7 +55,7 @@ def outside(closed: Closed) -> Iterator[Client]:
 
 def test_without_a_token_nothing_is_told(outside: Client) -> None:
     """Not even that an address does not exist."""
-    for path in ("/", "/api/v1/health", "/api/v1/runs", "/api/v1/nothing"):
+    for path in ("/api/v1/health", "/api/v1/runs", "/api/v1/nothing", "/metrics"):
         answer = outside.get(path)
         assert (answer.status_code, answer.json()["code"]) == (401, "W1510")
         assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -181,7 +181,7 @@ def test_the_services_own_page_and_links_to_it_are_let_in(client: Client) -> Non
 
 def test_browsers_are_told_to_be_careful(client: Client) -> None:
     """Every answer has the headers for it, errors too; nothing may be read across origins."""
-    for path in ("/", "/api/v1/runs", "/api/v1/nothing"):
+    for path in ("/api/v1/runs", "/api/v1/nothing"):
         headers = client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cross-origin-resource-policy"] == "same-origin"

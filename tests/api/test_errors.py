@@ -20,7 +20,8 @@ JSON = {"content-type": "application/json"}
     ("method", "path", "options", "status", "code"),
     [
         ("GET", "/api/v1/nothing", {}, 404, "W1001"),
-        ("GET", "/elsewhere", {}, 404, "W1001"),
+        ("POST", "/elsewhere", {}, 405, "W1505"),
+        ("GET", "/static/elsewhere.js", {}, 404, "W1001"),
         ("PUT", "/api/v1/runs", {}, 405, "W1505"),
         ("GET", "/api/v1/runs/run_X", {}, 404, "W1001"),
         ("GET", "/api/v1/runs?limit=0", {}, 422, "W1500"),

@@ -22,6 +22,14 @@ const queries = new QueryClient({
 feed(queries);
 begin();
 
+// The service was replaced by another version, which has other parts: begin anew with its document, once.
+addEventListener("vite:preloadError", (event) => {
+  if (sessionStorage.getItem("weft.renewed") === location.href) return;
+  sessionStorage.setItem("weft.renewed", location.href);
+  event.preventDefault();
+  location.reload();
+});
+
 createRoot(document.getElementById("app")!).render(
   <StrictMode>
     <QueryClientProvider client={queries}>

@@ -44,7 +44,7 @@ from weft.server.api import (
 from weft.server.context import context_of
 from weft.server.gate import STALLED_S, Gate
 from weft.server.openapi import describe
-from weft.server.pages import page_routes
+from weft.server.pages import Built, page_routes
 from weft.server.problems import answer
 from weft.server.routing import guard, read
 from weft.server.services import Services
@@ -83,12 +83,13 @@ MODULES = (
 PROVIDED = {"context": Provide(context_of, sync_to_thread=False)}
 
 
-def create_app(services: Services, *, stalled_s: float = STALLED_S) -> Litestar:
+def create_app(services: Services, *, stalled_s: float = STALLED_S, pages: Built | None = None) -> Litestar:
     """Make the application.
 
     Args:
         services: What it stands on.
         stalled_s: How long a client may leave a part of a streamed answer unread.
+        pages: The web pages; what was built into this package by default.
 
     Raises:
         UsageError: The artifacts are trusted: a server opens no pickles.
@@ -96,7 +97,7 @@ def create_app(services: Services, *, stalled_s: float = STALLED_S) -> Litestar:
     if services.artifacts.trusted:
         raise UsageError("a server's artifacts must not be trusted", hint="Artifacts(blobs, trusted=False)")
     app = _Application(
-        route_handlers=[*page_routes(), system.metrics, router(show_description)],
+        route_handlers=[*page_routes(pages or Built()), system.metrics, router(show_description)],
         dependencies=PROVIDED,
         guards=[guard],
         exception_handlers={Exception: answer},

@@ -3,10 +3,10 @@
 Rules:
 
 1. Anybody may read them: they hold no data, and what they show they ask of the API, as whoever looks.
-2. The document's ``<base>`` is the way back from the address that was asked to the service's root, so the pages
-   work below any prefix that a proxy takes away, and nobody has to say which.
-3. The policy allows nothing from elsewhere and no code but the build's. What has a hash in its name is kept by
-   browsers for good; the document is asked for again each time.
+2. The document's ``<base>`` is the way back from the address that was asked to the service's root, so the
+   pages work below any prefix that a proxy takes away, and nobody has to say which.
+3. The policy allows nothing from elsewhere and no code but the build's. What has a hash in its name is kept
+   by browsers for good; the document is asked for again each time.
 """
 
 import gzip
@@ -28,6 +28,9 @@ BUILT = Path(__file__).parent / "ui"
 
 HEAD = "<!--weft-head-->"
 """The place in the document for what each answer has of its own."""
+
+HASHED = "static/"
+"""Where the files are that have a hash of their content in their names. There are no pages below it."""
 
 FOR_GOOD = "public, max-age=31536000, immutable"
 AGAIN = "no-cache"
@@ -58,7 +61,7 @@ The command line works against it, and so does its API:</p>
 
 
 class Built:
-    """What a build made.
+    """What a build made. One that is made while the service runs is served from then on.
 
     Args:
         folder: Where it is. It may be missing: then a document says so.
@@ -66,21 +69,41 @@ class Built:
 
     def __init__(self, folder: Path = BUILT) -> None:
         self._folder = folder
+        self._read = Edition(folder)
 
-    @cached_property
-    def files(self) -> dict[str, "File"]:
-        """Every file but the document, by its path below the root."""
-        found = (each for each in self._folder.rglob("*") if each.is_file())
-        paths = {each.relative_to(self._folder).as_posix(): each for each in found}
-        return {path: File(path, file) for path, file in paths.items() if path != "index.html"}
+    def edition(self) -> "Edition":
+        """The build as it is now."""
+        if self._read.signature != _signature(self._folder):
+            self._read = Edition(self._folder)
+        return self._read
 
-    @cached_property
-    def document(self) -> str:
-        """The document, with the place for what each answer has of its own."""
-        try:
-            return (self._folder / "index.html").read_text("utf-8")
-        except FileNotFoundError:
-            return NOT_BUILT
+
+class Edition:
+    """One build.
+
+    Args:
+        folder: Where it is.
+
+    Attributes:
+        signature: Tells it from another build in the same folder.
+        document: The document, with the place for what each answer has of its own.
+        files: Every other file, by its path below the root.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.signature = _signature(folder)
+        self.document = NOT_BUILT if self.signature is None else (folder / "index.html").read_text("utf-8")
+        found = (each for each in folder.rglob("*") if each.is_file() and each.name != "index.html")
+        paths = {each.relative_to(folder).as_posix(): each for each in found}
+        self.files = {path: File(path, file) for path, file in paths.items()}
+
+
+def _signature(folder: Path) -> tuple[int, int] | None:
+    try:
+        told = (folder / "index.html").stat()
+    except FileNotFoundError:
+        return None
+    return told.st_mtime_ns, told.st_ino
 
 
 class File:
@@ -93,7 +116,7 @@ class File:
 
     def __init__(self, path: str, file: Path) -> None:
         self.media_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
-        self.cache_control = FOR_GOOD if path.startswith("static/") else AGAIN
+        self.cache_control = FOR_GOOD if path.startswith(HASHED) else AGAIN
         self._file = file
 
     @cached_property
@@ -111,7 +134,7 @@ def root_from(path: str) -> str:
     """The relative way from an address to the service's root.
 
     Args:
-        path: The address's path, with a slash in front.
+        path: The address's path as it was sent, with a slash in front.
     """
     return "../" * (path.count("/") - 1) or "./"
 
@@ -125,20 +148,18 @@ def document_policy(nonce: str) -> str:
     )
 
 
-def page_routes(built: Built | None = None) -> list[HTTPRouteHandler]:
-    """The routes of the pages.
-
-    Args:
-        built: What they serve; what was built into this package by default.
-    """
-    pages = built or Built()
+def page_routes(pages: Built) -> list[HTTPRouteHandler]:
+    """The routes of the pages."""
 
     def answer(request: Request[Any, Any, Any]) -> Response[bytes]:
         path = request.scope["path"]
-        if path.startswith("/api/"):
+        edition = pages.edition()
+        file = edition.files.get(path[1:])
+        if file is not None:
+            return _file(request, file)
+        if path.startswith(("/api/", f"/{HASHED}")):
             raise NotFound(f"there is no {path[:200]!r}", hint="GET /api/v1/openapi.json lists what there is")
-        file = pages.files.get(path[1:])
-        return _document(pages, path) if file is None else _file(request, file)
+        return _document(edition.document, request.scope["raw_path"].decode("latin-1"))
 
     @read("/", Role.SENDER, include_in_schema=False)
     def show_page(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -153,11 +174,11 @@ def page_routes(built: Built | None = None) -> list[HTTPRouteHandler]:
     return [show_page, show_page_below]
 
 
-def _document(pages: Built, path: str) -> Response[bytes]:
+def _document(document: str, path: str) -> Response[bytes]:
     nonce = token_urlsafe(16)
     head = f'<base href="{root_from(path)}"><meta property="csp-nonce" content="{nonce}" nonce="{nonce}">'
     return Response(
-        pages.document.replace(HEAD, head).encode(),
+        document.replace(HEAD, head).encode(),
         media_type="text/html",
         headers={"content-security-policy": document_policy(nonce), "cache-control": AGAIN},
     )
@@ -165,9 +186,7 @@ def _document(pages: Built, path: str) -> Response[bytes]:
 
 def _file(request: Request[Any, Any, Any], file: File) -> Response[bytes]:
     headers = {"cache-control": file.cache_control, "vary": "accept-encoding"}
-    packs = "gzip" in request.headers.get("accept-encoding", "") and not file.media_type.startswith(
-        "image/png"
-    )
+    packs = "gzip" in request.headers.get("accept-encoding", "")
     if packs:
         headers["content-encoding"] = "gzip"
     return Response(file.packed if packs else file.body, media_type=file.media_type, headers=headers)

@@ -75,7 +75,9 @@ def add_up(parts: list[list[int]], costs: dict[str, float]) -> int:
 @task(outputs=orders)
 def store(total: int) -> int:
     """Put it where others read it."""
-    current().table([{"what": "total", "kr": total}, {"what": "regions", "kr": len(REGIONS)}], title="The day")
+    current().table(
+        [{"what": "total", "kr": total}, {"what": "regions", "kr": len(REGIONS)}], title="The day"
+    )
     time.sleep(0.02)
     return total
 
@@ -98,7 +100,12 @@ def picture(width: int = 320, height: int = 120) -> bytes:
     dice = random.Random(7)
     bars = [dice.randint(10, height) for _ in range(width // 20)]
     raw = b"".join(
-        b"\0" + bytes(v for x in range(width) for v in ((63, 81, 181) if bars[x // 20] > height - y else (238, 240, 248)))
+        b"\0"
+        + bytes(
+            v
+            for x in range(width)
+            for v in ((63, 81, 181) if bars[x // 20] > height - y else (238, 240, 248))
+        )
         for y in range(height)
     )
 
@@ -106,7 +113,9 @@ def picture(width: int = 320, height: int = 120) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+    )
 
 
 @task(cache="inputs")
@@ -124,7 +133,8 @@ def publish(numbers: dict[str, float]) -> str:
         time.sleep(0.02)
     it.markdown(
         "## The week in cloth\n\nSales were **up 4 %**, most of it *linen*.\n\n"
-        "| cloth | kr |\n|---|---|\n| wool | 12,400 |\n| linen | 18,900 |\n\n- returns: 12\n- complaints: `0`\n",
+        "| cloth | kr |\n|---|---|\n| wool | 12,400 |\n| linen | 18,900 |\n\n"
+        "- returns: 12\n- complaints: `0`\n",
         title="Report",
     )
     it.table([{"measure": name, "kr": value} for name, value in numbers.items()], title="Numbers")
@@ -268,7 +278,8 @@ def talk(megabytes: int) -> int:
     lines, size = 0, 0
     while size < megabytes * 1_000_000:
         block = "\n".join(
-            f"{lines + n:10} {words[(lines + n) % 500]} was passed through the shed at pick {n % 97}" for n in range(500)
+            f"{lines + n:10} {words[(lines + n) % 500]} was passed through the shed at pick {n % 97}"
+            for n in range(500)
         )
         print(block)
         if lines % 500_000 == 0:
