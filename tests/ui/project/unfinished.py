@@ -3,7 +3,6 @@
 from weft import flow
 from weft_shop_missing import till
 
-
 @flow
 def counting() -> int:
     return till.count()
