@@ -1,10 +1,10 @@
 """The build hook of the web interface: it builds ``ui/`` into the package.
 
 Nobody who installs Weft needs Node.js: the build environment gets one from the package registry, as a wheel.
-Nothing is built when what was built before fits the sources, as in a source distribution, which carries the pages.
+Nothing is built when what was built before fits the sources, as in a source distribution, which carries it.
 
-A wheel without the pages is refused. An editable install goes on without them, because most work on Weft is not
-on its pages; ``WEFT_UI=require`` makes it fail too, and ``WEFT_UI=skip`` tells it not even to try.
+A wheel without the pages is refused. An editable install goes on without them, because most work on Weft is
+not on its pages; ``WEFT_UI=require`` makes it fail too, and ``WEFT_UI=skip`` tells it not even to try.
 """
 
 import hashlib
