@@ -83,6 +83,7 @@ def test_files_are_packed_and_kept(client: Client) -> None:
     assert int(answer.headers["content-length"]) < len(SCRIPT) / 5
     assert "immutable" in answer.headers["cache-control"]
     assert answer.headers["content-type"].startswith("text/javascript")
+    assert "connect-src 'self'" in answer.headers["content-security-policy"]  # a worker's stream
     plain = client.get("/static/main-a1b2.js", headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
     assert plain.content == SCRIPT != gzip.compress(SCRIPT)

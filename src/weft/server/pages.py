@@ -139,6 +139,10 @@ def root_from(path: str) -> str:
     return "../" * (path.count("/") - 1) or "./"
 
 
+FILE_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
+"""What a worker may do whose script a file is: workers have their script's policy, not their document's."""
+
+
 def document_policy(nonce: str) -> str:
     """What a document may load and do; ``nonce`` is for styles that components add while they run."""
     return (
@@ -185,7 +189,11 @@ def _document(document: str, path: str) -> Response[bytes]:
 
 
 def _file(request: Request[Any, Any, Any], file: File) -> Response[bytes]:
-    headers = {"cache-control": file.cache_control, "vary": "accept-encoding"}
+    headers = {
+        "cache-control": file.cache_control,
+        "content-security-policy": FILE_POLICY,
+        "vary": "accept-encoding",
+    }
     packs = "gzip" in request.headers.get("accept-encoding", "")
     if packs:
         headers["content-encoding"] = "gzip"
