@@ -20,7 +20,9 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 def chromium_path() -> str | None:
     """The system's Chromium, or what ``WEFT_CHROMIUM`` names."""
     named = os.environ.get("WEFT_CHROMIUM", "")
-    return named or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return (
+        named or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    )
 
 
 def launch(playwright: Playwright) -> Browser:
