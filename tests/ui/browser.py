@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -88,6 +88,10 @@ class Looker:
         before = len(self.heard)
         yield
         self.heard[before:] = [each for each in self.heard[before:] if not re.search(pattern, each)]
+
+
+Look = Callable[..., Looker]
+"""Opens a tab on a page; see ``look`` in conftest.py."""
 
 
 @cache

@@ -2,19 +2,17 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import AXE, Looker, chromium_path, launch, preferences
+from browser import AXE, Look, Looker, chromium_path, launch, preferences
 from playwright.sync_api import Browser, sync_playwright
 from served import Served
 
 import weft.server.pages
 
 PROJECT = Path(__file__).parent / "project"
-
-Look = Callable[..., Looker]
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Look
+from browser import Look
 from playwright.sync_api import expect
 from served import Served
 
@@ -87,11 +87,12 @@ def test_a_page_outlives_its_service(look: Look, own: list[Served], tmp_path: Pa
         own[0].kill()
         banner = tab.page.get_by_role("alert").filter(has_text="does not answer")
         expect(banner).to_be_visible()
-        (tmp_path / "late.py").write_text(
+        (tmp_path / "project").mkdir()
+        (tmp_path / "project/late.py").write_text(
             "from weft import flow\n\n@flow\ndef late() -> int:\n    return 1\n"
         )
         own.append(Served(tmp_path / "home", "up", "--port", port))
-        own[1].weft("deploy", str(tmp_path / "late.py"))
+        own[1].weft("deploy", str(tmp_path / "project"))
         own[1].ended(own[1].run("late"))
         expect(banner).to_be_hidden(timeout=40_000)
         expect(tab.page.get_by_role("main").get_by_text("late").first).to_be_visible(timeout=40_000)
@@ -131,9 +132,7 @@ class Prefixed(http.server.BaseHTTPRequestHandler):
             self.send_error(404)
             return
         url = self.target + self.path.removeprefix("/tools/weft")
-        headers = {
-            name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")
-        }
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
         try:
             answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30)
         except urllib.error.HTTPError as error:

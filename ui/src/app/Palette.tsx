@@ -109,8 +109,10 @@ function useEntries(input: string): Entry[] {
       act: () => prefer({ zone: preferences().zone === "UTC" ? "local" : "UTC" }),
     },
   ].filter((each) => matches(each.title));
+  // While an answer is on its way, the one before stands for what it has that fits.
+  const fitting = (found.data?.items ?? []).filter((each) => !found.isPlaceholderData || matches(each.title));
   const remote = q
-    ? (found.data?.items ?? []).map((each) => ({
+    ? fitting.map((each) => ({
         id: `${each.kind} ${each.id}`,
         title: each.title,
         detail: each.detail || each.kind,

@@ -56,7 +56,8 @@ export function follow({ url, headers, onEvent, onState }: Following): () => voi
   let lastId = "";
   let failures = 0;
 
-  const once = async (): Promise<void> => {
+  /** Follow until it ends, and give the status that says why: 0 if there was none. */
+  const once = async (): Promise<number> => {
     const mute = new AbortController();
     const stop = (): void => mute.abort();
     over.signal.addEventListener("abort", stop);
@@ -71,17 +72,14 @@ export function follow({ url, headers, onEvent, onState }: Following): () => voi
         signal: mute.signal,
         cache: "no-store",
       });
-      if (!response.ok || !response.body) {
-        onState(false, response.status);
-        throw new Error(`status ${response.status}`);
-      }
+      if (!response.ok || !response.body) return response.status;
       onState(true, response.status);
       failures = 0;
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       const parser = new EventParser();
       for (;;) {
         const { done, value } = await reader.read();
-        if (done) return;
+        if (done) return 0;
         clearTimeout(watchdog);
         watchdog = setTimeout(stop, SILENCE_MS);
         for (const event of parser.push(value)) {
@@ -97,13 +95,9 @@ export function follow({ url, headers, onEvent, onState }: Following): () => voi
 
   void (async () => {
     while (!over.signal.aborted) {
-      try {
-        await once();
-      } catch {
-        // Told below, and tried again.
-      }
+      const status = await once().catch(() => 0);
       if (over.signal.aborted) return;
-      onState(false, 0);
+      onState(false, status);
       const wait = AGAIN_MS[Math.min(failures, AGAIN_MS.length - 1)]!;
       failures += 1;
       await new Promise((resolve) => setTimeout(resolve, wait));
