@@ -6,6 +6,7 @@ import {
   createRoute,
   createRouter,
   lazyRouteComponent,
+  type SearchSchemaInput,
 } from "@tanstack/react-router";
 import { ProblemPanel } from "@/kit/Problem";
 import { BASE_PATH } from "./base";
@@ -13,7 +14,8 @@ import { Missing } from "./Missing";
 import { Shell } from "./Shell";
 import { number, text, whole } from "./search";
 
-type Raw = Record<string, unknown>;
+/** So typed, links need not name what they leave out. */
+type Raw = Record<string, unknown> & SearchSchemaInput;
 
 const root = createRootRouteWithContext<{ queries: QueryClient }>()({
   component: Shell,
