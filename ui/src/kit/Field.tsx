@@ -65,20 +65,39 @@ export function Select<T extends string>({
   options,
   onChange,
   bare = false,
+  help,
+  error,
+  placeholder,
 }: {
   label: string;
-  value: T;
+  /** Nothing chosen yet is null. */
+  value: T | null;
   options: readonly (readonly [T, string])[];
   onChange: (value: T) => void;
   bare?: boolean;
+  help?: ReactNode;
+  error?: string;
+  placeholder?: string;
 }): ReactElement {
   return (
-    <AriaSelect className="field" selectedKey={value} onSelectionChange={(key) => onChange(key as T)}>
+    <AriaSelect
+      className="field"
+      selectedKey={value}
+      onSelectionChange={(key) => onChange(key as T)}
+      isInvalid={Boolean(error)}
+      placeholder={placeholder}
+    >
       <Label className={bare ? "hidden-label" : "field-label"}>{label}</Label>
       <Button className="button select">
         <SelectValue />
         <span aria-hidden="true">▾</span>
       </Button>
+      {help && (
+        <Text slot="description" className="field-help">
+          {help}
+        </Text>
+      )}
+      <FieldError className="field-error">{error}</FieldError>
       <Popover className="popover">
         <ListBox className="menu">
           {options.map(([key, text]) => (
