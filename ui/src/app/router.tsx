@@ -98,7 +98,14 @@ const diff = createRoute({
 });
 
 /** A page that has a list, a chosen thing beside it, and tabs. */
-const listing = (raw: Raw) => ({
+interface Listing {
+  tab?: string | undefined;
+  find?: string | undefined;
+  at?: string | undefined;
+  edit?: string | undefined;
+}
+
+const listing = (raw: Raw): Listing => ({
   tab: text(raw, "tab"),
   find: text(raw, "find"),
   at: text(raw, "at"),

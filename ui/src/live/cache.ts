@@ -34,6 +34,8 @@ function take(client: QueryClient, batch: LiveBatch, stale: Throttle): void {
       stale.add(["runs"]);
       stale.add(["overview"]);
       stale.add(["workflows"]);
+      // What makes runs, and what runs make: schedules, triggers, backfills, assets, happenings.
+      stale.add(["acts"]);
       stale.add(["workflow", change.workflow]);
       stale.add(["run", change.run]);
     } else {
