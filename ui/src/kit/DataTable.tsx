@@ -1,6 +1,6 @@
 /** Rows of one height, of which only those in sight exist: a hundred thousand scroll like ten.
  *
- * Arrow keys or `j` and `k` move, Enter opens, Space picks. Every row is a real row for readers, with its
+ * Arrow keys or `j` and `k` move, Enter opens, Space or `x` picks. Every row is a real row for readers, with its
  * place in the whole. Where rows come in pages, `onEnd` asks for more when the end comes into sight.
  */
 
@@ -104,12 +104,14 @@ export function DataTable<Row>({
       event.target === event.currentTarget.querySelector(`[data-index="${at}"]`)
     )
       onOpen?.(row);
-    else if (event.key === " " && row && onPick) toggle(row);
+    else if ((event.key === " " || event.key === "x") && row && onPick) toggle(row);
     else return;
     event.preventDefault();
     event.stopPropagation();
   };
 
+  const all = rows.length > 0 && rows.every((row) => picked?.has(rowKey(row)));
+  const some = Boolean(picked?.size);
   const grid = {
     gridTemplateColumns: `${onPick ? "34px " : ""}${columns.map((each) => each.width).join(" ")}`,
   };
@@ -126,7 +128,19 @@ export function DataTable<Row>({
       onKeyDown={onKey}
     >
       <div className="table-row table-head" role="row" aria-rowindex={1} style={grid}>
-        {onPick && <div role="columnheader" aria-label="Picked" />}
+        {onPick && (
+          <div role="columnheader">
+            <input
+              type="checkbox"
+              aria-label="Pick all rows that are loaded"
+              ref={(box) => {
+                if (box) box.indeterminate = some && !all;
+              }}
+              checked={all}
+              onChange={() => onPick(new Set(all ? [] : rows.map(rowKey)))}
+            />
+          </div>
+        )}
         {columns.map((each) => (
           <div key={each.key} role="columnheader" className={classOf(each)}>
             {each.title}
