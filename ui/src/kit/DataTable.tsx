@@ -18,6 +18,13 @@ export interface Column<Row> {
   right?: boolean;
   /** Left out on narrow screens. */
   wide?: boolean;
+  /** Pressing the title sorts by it. */
+  sortable?: boolean;
+}
+
+export interface Sorting {
+  key: string;
+  down: boolean;
 }
 
 interface Props<Row> {
@@ -33,6 +40,9 @@ interface Props<Row> {
   picked?: ReadonlySet<string>;
   onPick?: (picked: ReadonlySet<string>) => void;
   onEnd?: () => void;
+  /** How the rows that are given are sorted. */
+  sorting?: Sorting;
+  onSort?: (next: Sorting) => void;
   empty?: ReactNode;
   rowHeight?: number;
   /** As high as its rows, up to this many, instead of filling its place. */
@@ -50,6 +60,8 @@ export function DataTable<Row>({
   picked,
   onPick,
   onEnd,
+  sorting,
+  onSort,
   empty,
   rowHeight = 34,
   fit,
@@ -83,7 +95,12 @@ export function DataTable<Row>({
     onPick?.(next);
   };
   const onKey = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.metaKey || event.altKey || (event.target as HTMLElement).closest("input"))
+    if (
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      (event.target as HTMLElement).closest("input, .table-sort")
+    )
       return;
     const page = Math.max(Math.floor((scroller.current?.clientHeight ?? 300) / rowHeight) - 2, 1);
     const moves: Record<string, number> = {
@@ -142,8 +159,28 @@ export function DataTable<Row>({
           </div>
         )}
         {columns.map((each) => (
-          <div key={each.key} role="columnheader" className={classOf(each)}>
-            {each.title}
+          <div
+            key={each.key}
+            role="columnheader"
+            className={classOf(each)}
+            aria-sort={each.sortable ? (sorting?.key === each.key ? orderOf(sorting) : "none") : undefined}
+          >
+            {each.sortable && onSort ? (
+              <button
+                type="button"
+                className="table-sort"
+                onClick={() =>
+                  onSort({ key: each.key, down: sorting?.key === each.key ? !sorting.down : false })
+                }
+              >
+                {each.title}
+                <span aria-hidden="true">
+                  {sorting?.key === each.key ? (sorting.down ? " ↓" : " ↑") : ""}
+                </span>
+              </button>
+            ) : (
+              each.title
+            )}
           </div>
         ))}
       </div>
@@ -190,6 +227,8 @@ export function DataTable<Row>({
     </div>
   );
 }
+
+const orderOf = (sorting: Sorting): "ascending" | "descending" => (sorting.down ? "descending" : "ascending");
 
 function classOf<Row>(column: Column<Row>): string {
   return `table-cell${column.right ? " table-right" : ""}${column.wide ? " table-wide" : ""}`;
