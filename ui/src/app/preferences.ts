@@ -10,6 +10,8 @@ export interface SavedView {
 
 export interface Preferences {
   theme: "system" | "light" | "dark";
+  /** Stronger lines and text, beside what the system asks for. */
+  contrast: "system" | "more";
   zone: Zone;
   /** When the home page was looked at last: failures since then are new. */
   lookedAt: string | null;
@@ -19,7 +21,14 @@ export interface Preferences {
 }
 
 const KEY = "weft.preferences";
-const DEFAULTS: Preferences = { theme: "system", zone: "local", lookedAt: null, views: [], choices: {} };
+const DEFAULTS: Preferences = {
+  theme: "system",
+  contrast: "system",
+  zone: "local",
+  lookedAt: null,
+  views: [],
+  choices: {},
+};
 
 let current = read();
 const listeners = new Set<() => void>();
@@ -36,6 +45,7 @@ function read(): Preferences {
 function tell(): void {
   const theme = current.theme === "system" ? (dark.matches ? "dark" : "light") : current.theme;
   document.documentElement.dataset.theme = theme;
+  document.documentElement.dataset.contrast = current.contrast;
   for (const each of listeners) each();
 }
 

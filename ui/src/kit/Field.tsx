@@ -115,13 +115,24 @@ export function Switch({
   children,
   on,
   onChange,
+  disabled = false,
+  label,
 }: {
-  children: ReactNode;
+  children?: ReactNode;
   on: boolean;
   onChange: (on: boolean) => void;
+  disabled?: boolean;
+  /** For readers, where there is no text beside it. */
+  label?: string;
 }): ReactElement {
   return (
-    <AriaSwitch className="switch" isSelected={on} onChange={onChange}>
+    <AriaSwitch
+      className="switch"
+      isSelected={on}
+      onChange={onChange}
+      isDisabled={disabled}
+      aria-label={label}
+    >
       <span className="switch-track" aria-hidden="true" />
       {children}
     </AriaSwitch>
