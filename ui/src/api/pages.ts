@@ -11,15 +11,16 @@ interface OnePage<T> {
   next?: string | null;
 }
 
-/** Pages read at most, of up to 1,000 items each. */
+/** Pages read if nobody says how many, of up to 1,000 items each. */
 const MOST = 20;
 
 export async function everything<T>(
   read: (page: string | undefined) => Promise<OnePage<T>>,
+  most = MOST,
 ): Promise<Pages<T>> {
   const items: T[] = [];
   let page: string | undefined;
-  for (let count = 0; count < MOST; count++) {
+  for (let count = 0; count < most; count++) {
     const { items: some, next } = await read(page);
     items.push(...some);
     if (!next) return { items, more: false };
