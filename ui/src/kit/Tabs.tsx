@@ -27,6 +27,8 @@ export function Tabs({
           key={each.key}
           to="."
           search={(old: Record<string, unknown>) => ({ ...old, tab: at === 0 ? undefined : each.key })}
+          // Without this a link is "current" wherever its search is a part of the address's.
+          activeOptions={{ exact: true, explicitUndefined: true }}
           className="tab"
           aria-current={each.key === current ? "page" : undefined}
         >

@@ -3,7 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { type ReactElement, useCallback, useMemo } from "react";
-import { api, got } from "@/api/client";
+import { api, got, type Schemas } from "@/api/client";
 import { HAPPENINGS } from "@/api/happenings";
 import { everything } from "@/api/pages";
 import { type Column, DataTable } from "@/kit/DataTable";
@@ -17,9 +17,12 @@ import { countText } from "@/model/time";
 import { Asset } from "./Asset";
 import { LineageDrawing } from "./LineageDrawing";
 import { consumersOf, layersOfAll, lineageOf, producersOf, workflowsOfRuns } from "./lineage";
+import { useProducers } from "./producers";
 import "./Assets.css";
 
 const route = getRouteApi("/assets");
+
+type AssetView = Schemas["AssetView"];
 
 const TABS = [
   { key: "catalogue", title: "Catalogue" },
@@ -46,10 +49,18 @@ export default function Assets(): ReactElement {
   });
   const happenings = useQuery(HAPPENINGS);
   const items = query.data?.items;
-  const lineage = useMemo(() => {
-    const happened = happenings.data ?? [];
-    return lineageOf(items ?? [], triggers.data?.items ?? [], happened, workflowsOfRuns(happened));
-  }, [items, triggers.data, happenings.data]);
+  const ended = useMemo(() => workflowsOfRuns(happenings.data ?? []), [happenings.data]);
+  const producers = useProducers(items, happenings.data ? ended : undefined);
+  const lineage = useMemo(
+    () =>
+      lineageOf(
+        items ?? [],
+        triggers.data?.items ?? [],
+        happenings.data ?? [],
+        new Map([...ended, ...(producers ?? [])]),
+      ),
+    [items, triggers.data, happenings.data, ended, producers],
+  );
   const layers = useMemo(() => layersOfAll(lineage), [lineage]);
   const shown = useMemo(() => {
     const wanted = find.toLowerCase();

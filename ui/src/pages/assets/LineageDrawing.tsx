@@ -1,7 +1,7 @@
 /** Assets and workflows in layers: boxes that are links, so the keyboard goes through them as well. */
 
 import { Link } from "@tanstack/react-router";
-import { type ReactElement, useMemo } from "react";
+import { type ReactElement, useEffect, useMemo, useRef } from "react";
 import { Icon } from "@/kit/icons";
 import { assetId, BOX, type Box, drawn, type Lineage } from "./lineage";
 
@@ -14,9 +14,18 @@ interface Props {
 
 export function LineageDrawing({ lineage, layers, at }: Props): ReactElement {
   const { boxes, links, width, height } = useMemo(() => drawn(lineage, layers), [lineage, layers]);
+  const view = useRef<HTMLElement>(null);
+  const centre = boxes.find((each) => at !== undefined && each.id === assetId(at));
+  const [x, y] = [centre?.x, centre?.y];
+  useEffect(() => {
+    const element = view.current;
+    if (!element || x === undefined || y === undefined) return;
+    element.scrollLeft = x + BOX.width / 2 - element.clientWidth / 2;
+    element.scrollTop = y + BOX.height / 2 - element.clientHeight / 2;
+  }, [x, y]);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-    <section className="lineage" aria-label="Lineage" tabIndex={0}>
+    <section className="lineage" aria-label="Lineage" tabIndex={0} ref={view}>
       <div className="lineage-sheet" style={{ width, height }}>
         <svg width={width} height={height} aria-hidden="true">
           {links.map((each) => (
