@@ -34,6 +34,8 @@ export default function Home(): ReactElement {
     queryFn: ({ signal }) =>
       got(api.GET("/api/v1/workflows/overview", { params: { query: { recent: 20, limit: 500 } }, signal })),
     staleTime: 60_000,
+    // What is deployed comes without a run's change.
+    refetchInterval: (query) => (query.state.data?.items.length === 0 ? 3000 : false),
   });
   const failed = overview.data?.failed_count ?? 0;
   const nothing = workflows.data?.items.length === 0;

@@ -11,7 +11,7 @@ export function Numbers({ view }: { view: Overview }): ReactElement {
   const open = Object.values(view.counts).reduce((sum, count) => sum + count, 0);
   return (
     <section className="home-numbers" aria-label="At a glance">
-      <Link to="/runs" search={{ where: "state:running,pending,paused" }} className="home-number">
+      <Link to="/runs" search={{ where: "state:scheduled,queued,running,paused" }} className="home-number">
         <span className="home-figure num">
           <StateMark state="running" /> {countText(open)}
         </span>

@@ -27,7 +27,7 @@ export function Running({
       title="Running now"
       actions={
         open > runs.length && (
-          <Link to="/runs" search={{ where: "state:running,pending,paused" }}>
+          <Link to="/runs" search={{ where: "state:scheduled,queued,running,paused" }}>
             all {countText(open)}
           </Link>
         )
