@@ -93,6 +93,11 @@ const diff = createRoute({
     b: text(raw, "b"),
     tab: text(raw, "tab"),
     find: text(raw, "find"),
+    /** Whether what is the same is shown too. */
+    same: text(raw, "same"),
+    sort: text(raw, "sort"),
+    /** Key of the task run, or path of the file, whose difference is shown. */
+    at: text(raw, "at"),
   }),
   component: lazyRouteComponent(() => import("@/pages/diff/Diff")),
 });

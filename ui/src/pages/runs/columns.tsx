@@ -33,7 +33,7 @@ export const COLUMNS: readonly (Column<RunView> & { name: string })[] = [
     width: "92px",
     wide: true,
     cell: (run) => (
-      <code className="muted" title={run.id}>
+      <code className="runs-id" title={run.id}>
         …{run.id.slice(-8)}
       </code>
     ),
@@ -92,7 +92,7 @@ export const COLUMNS: readonly (Column<RunView> & { name: string })[] = [
     key: "tags",
     name: "Tags",
     title: "Tags",
-    width: "minmax(110px, 1.2fr)",
+    width: "minmax(130px, 1.6fr)",
     wide: true,
     cell: (run) => (
       <span className="runs-tags" title={run.tags.join(", ")}>
@@ -106,7 +106,7 @@ export const COLUMNS: readonly (Column<RunView> & { name: string })[] = [
     key: "error",
     name: "Error",
     title: "Error",
-    width: "minmax(140px, 3fr)",
+    width: "minmax(140px, 2.6fr)",
     wide: true,
     cell: (run) =>
       run.error && (
