@@ -46,9 +46,11 @@ export function DiffView({ label, a, b, diff, names, fit }: Props): ReactElement
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
   const scroller = useRef<HTMLDivElement>(null);
   const side = mode === "side";
+  // Texts that are the same are shown, not folded into nothing.
+  const same = diff.changes.length === 0;
   const rows = useMemo(
-    () => rowsOf(diff, a.length, { paired: side, context: 3, open }),
-    [diff, a.length, side, open],
+    () => rowsOf(diff, a.length, { paired: side, context: 3, open: same ? new Set([0]) : open }),
+    [diff, a.length, side, open, same],
   );
   const pairs = useMemo(() => partners(diff), [diff]);
   const width = useMemo(() => {
