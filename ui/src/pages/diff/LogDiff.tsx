@@ -29,7 +29,7 @@ export function LogDiff({ a, b }: Pair): ReactElement {
   );
 }
 
-/** A task run that ran in both, and best one that failed in one of them. */
+/** A task run that ran in both runs. */
 const telling = (pair: TaskPair): boolean => Boolean(pair.a?.attempt && pair.b?.attempt);
 
 function TaskLogs({ a, b, pairs }: { a: string; b: string; pairs: readonly TaskPair[] }): ReactElement {

@@ -102,8 +102,8 @@ function columnsFor(pairs: readonly TaskPair[], a: string, b: string): Column<Ta
   );
   return [
     { key: "key", title: "Task run", width: "minmax(180px, 3fr)", cell: (each) => <code>{each.key}</code> },
-    { key: "a", title: "State A", width: "136px", cell: (each) => state(a, each.a) },
-    { key: "b", title: "State B", width: "136px", cell: (each) => state(b, each.b) },
+    { key: "a", title: "State A", width: "156px", cell: (each) => state(a, each.a) },
+    { key: "b", title: "State B", width: "156px", cell: (each) => state(b, each.b) },
     { key: "ta", title: "A took", width: "92px", right: true, wide: true, cell: (each) => took(each.a) },
     { key: "tb", title: "B took", width: "92px", right: true, wide: true, cell: (each) => took(each.b) },
     {
@@ -123,7 +123,7 @@ function Delta({ ms, most }: { ms: number; most: number }): ReactElement | null 
   return (
     <span className="delta">
       <span className="delta-track" aria-hidden="true">
-        <i className={ms > 0 ? "delta-longer" : "delta-shorter"} style={{ width }} />
+        {ms !== 0 && <i className={ms > 0 ? "delta-longer" : "delta-shorter"} style={{ width }} />}
       </span>
       <span className="num delta-text">
         {ms === 0 ? "±0" : `${ms > 0 ? "+" : "−"}${durationText(Math.abs(ms))}`}
