@@ -146,7 +146,7 @@ export function DataTable<Row>({
     >
       <div className="table-row table-head" role="row" aria-rowindex={1} style={grid}>
         {onPick && (
-          <div role="columnheader">
+          <div role="columnheader" className="table-pick">
             <input
               type="checkbox"
               aria-label="Pick all rows that are loaded"
@@ -205,7 +205,7 @@ export function DataTable<Row>({
               }}
             >
               {onPick && (
-                <div role="gridcell">
+                <div role="gridcell" className="table-pick">
                   <input
                     type="checkbox"
                     tabIndex={-1}
