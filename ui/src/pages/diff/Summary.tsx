@@ -11,6 +11,7 @@ import { Spent, Time } from "@/kit/Time";
 import { countText, durationText, spentMs } from "@/model/time";
 import { countsOf, jsonOf, paramsOf, textOf } from "./compare";
 import type { Pair } from "./Diff";
+import { Structure } from "./Structure";
 import { usePairs } from "./useTasks";
 
 interface Row {
@@ -31,6 +32,7 @@ export function Summary({ a, b }: Pair): ReactElement {
         <Rows rows={runRows(a, b)} />
       </Panel>
       <Code a={a} b={b} />
+      <Structure a={a} b={b} />
       <Panel title="Parameters" flush>
         {params.length === 0 ? (
           <p className="versus-none">Neither has parameters.</p>
