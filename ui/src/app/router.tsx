@@ -174,7 +174,12 @@ const engines = createRoute({
 const audit = createRoute({
   ...under,
   path: "/audit",
-  validateSearch: listing,
+  validateSearch: (raw: Raw) => ({
+    ...listing(raw),
+    who: text(raw, "who"),
+    outcome: text(raw, "outcome"),
+    since: text(raw, "since"),
+  }),
   component: lazyRouteComponent(() => import("@/pages/audit/Audit")),
 });
 const settings = createRoute({

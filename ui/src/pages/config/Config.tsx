@@ -34,7 +34,7 @@ interface Named {
 }
 
 const CODE: Record<Kind, string> = {
-  variables: 'weft variables set region eu',
+  variables: "weft variables set region eu",
   connections: "weft connections set shop --type postgres --host db.internal",
   secrets: "weft secrets set bank-token",
 };

@@ -13,6 +13,7 @@ import { StateMark } from "@/kit/StateMark";
 import { Spent, Time } from "@/kit/Time";
 import { countText } from "@/model/time";
 import { inOrder } from "./order";
+import "./Engines.css";
 
 type Engine = Schemas["EngineView"];
 
