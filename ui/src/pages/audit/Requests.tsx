@@ -42,7 +42,7 @@ function Outcome({ entry }: { entry: Entry }): ReactElement {
 
 const COLUMNS: Column<Entry>[] = [
   { key: "at", title: "When", width: "130px", cell: (each) => <Time at={each.at} /> },
-  { key: "who", title: "Who", width: "minmax(90px, 1fr)", cell: (each) => each.who },
+  { key: "who", title: "Who", width: "minmax(90px, 1fr)", wide: true, cell: (each) => each.who },
   {
     key: "what",
     title: "What",

@@ -37,6 +37,7 @@ export function DefinitionTable({ kind, items, find, onEdit }: Props): ReactElem
     stale: ["deliveries"],
   });
   const columns: Column<Definition>[] = [
+    { key: "name", title: "Name", width: "minmax(110px, 1fr)", cell: (each) => each.name },
     {
       key: "on",
       title: "On",
@@ -50,7 +51,6 @@ export function DefinitionTable({ kind, items, find, onEdit }: Props): ReactElem
         />
       ),
     },
-    { key: "name", title: "Name", width: "minmax(110px, 1fr)", cell: (each) => each.name },
     {
       key: "says",
       title: kind === "channels" ? "Reaches" : "What it does",
