@@ -14,3 +14,9 @@ export function useDenial(needed: Schemas["Role"]): string | undefined {
   const me = useMe().data;
   return !me || allows(me.role, needed) ? undefined : denial(me.role, needed);
 }
+
+/** Whether the person certainly may: what is read only with a role waits for that. */
+export function useMay(needed: Schemas["Role"]): boolean {
+  const me = useMe().data;
+  return me !== undefined && allows(me.role, needed);
+}

@@ -3,6 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { type ReactElement, useMemo } from "react";
 import { api, got, type Schemas } from "@/api/client";
 import { everything } from "@/api/everything";
+import { useMay } from "@/app/me";
 import { Button } from "@/kit/Button";
 import { Copy } from "@/kit/Copy";
 import { type Column, DataTable } from "@/kit/DataTable";
@@ -71,8 +72,10 @@ export function Requests(search: Search): ReactElement {
   const navigate = useNavigate();
   const put = (change: Partial<Search>): void =>
     void navigate({ to: "/audit", search: { ...search, ...change }, replace: !("at" in change) });
+  const may = useMay("admin");
   const query = useQuery({
     queryKey: ["audit"],
+    enabled: may,
     queryFn: async () => {
       const read = await everything((page) =>
         got(api.GET("/api/v1/audit", { params: { query: { limit: 1000, page } } })),

@@ -2,7 +2,7 @@
 
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { type ReactElement, type ReactNode, useState } from "react";
-import { useDenial } from "@/app/me";
+import { useDenial, useMay } from "@/app/me";
 import { useWriting } from "@/app/writing";
 import { AllowedButton, Denied } from "@/kit/Allowed";
 import { type Column, DataTable } from "@/kit/DataTable";
@@ -53,7 +53,7 @@ export default function Config(): ReactElement {
   const mayNotSee = useDenial("editor");
   const variables = useVariables(kind === "variables");
   const connections = useConnections(kind === "connections");
-  const secrets = useSecrets(kind === "secrets" && !mayNotSee);
+  const secrets = useSecrets(useMay("editor") && kind === "secrets");
   const edit = (name?: string): void => void navigate({ to: "/config", search: { ...search, edit: name } });
   const close = (): void => edit();
   const extra = (old: Named | undefined): ReactNode =>

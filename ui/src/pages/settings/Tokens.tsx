@@ -3,7 +3,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { type ReactElement, useState } from "react";
 import { api, got, type Schemas } from "@/api/client";
 import { everything } from "@/api/everything";
-import { useDenial } from "@/app/me";
+import { useDenial, useMay } from "@/app/me";
 import { useWriting } from "@/app/writing";
 import { AllowedButton } from "@/kit/Allowed";
 import { type Column, DataTable } from "@/kit/DataTable";
@@ -29,6 +29,7 @@ interface Search {
 /** Tokens of the API: who has which role, made and revoked. */
 export function Tokens(search: Search): ReactElement {
   const denial = useDenial("admin");
+  const may = useMay("admin");
   const navigate = useNavigate();
   const [doomed, setDoomed] = useState<Token | null>(null);
   const query = useQuery({
@@ -39,7 +40,7 @@ export function Tokens(search: Search): ReactElement {
       );
       return all.items.sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
     },
-    enabled: !denial,
+    enabled: may,
   });
   const edit = (to?: string): void => void navigate({ to: "/settings", search: { ...search, edit: to } });
   if (denial) return <Empty title="Tokens are for admins">{denial}</Empty>;
