@@ -31,7 +31,15 @@ const home = createRoute({
 const workflows = createRoute({
   ...under,
   path: "/workflows",
-  validateSearch: (raw: Raw) => ({ find: text(raw, "find"), show: text(raw, "show") }),
+  validateSearch: (raw: Raw) => ({
+    find: text(raw, "find"),
+    show: text(raw, "show"),
+    tag: text(raw, "tag"),
+    project: text(raw, "project"),
+    dialect: text(raw, "dialect"),
+    /** A column's key, with `-` before it for the greatest first. */
+    sort: text(raw, "sort"),
+  }),
   component: lazyRouteComponent(() => import("@/pages/workflows/Workflows")),
 });
 const workflow = createRoute({
@@ -44,6 +52,12 @@ const workflow = createRoute({
     task: text(raw, "task"),
     day: text(raw, "day"),
     start: text(raw, "start"),
+    /** The run before which the grid ends; without it the newest runs are shown. */
+    before: text(raw, "before"),
+    /** Groups of the grid that are folded. */
+    fold: text(raw, "fold"),
+    where: text(raw, "where"),
+    file: text(raw, "file"),
   }),
   component: lazyRouteComponent(() => import("@/pages/workflow/Workflow")),
 });
