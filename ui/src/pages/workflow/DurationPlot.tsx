@@ -6,11 +6,17 @@ import "uplot/dist/uPlot.min.css";
 import { usePreferences, useTheme } from "@/app/preferences";
 import { StateMark } from "@/kit/StateMark";
 import { isState, palette } from "@/model/states";
-import { durationText } from "@/model/time";
+import { clockText, dayText, durationText, momentText, type Zone } from "@/model/time";
 import type { Took } from "./durations";
 
 const HEIGHT = 320;
 const NEAR = 12;
+
+const DAY_S = 86_400;
+
+/** A moment on the axis: as much of it as its steps need. */
+const stepText = (at: number, step: number, zone: Zone): string =>
+  step >= DAY_S ? dayText(new Date(at * 1000), zone) : clockText(new Date(at * 1000), zone);
 
 interface Props {
   took: readonly Took[];
@@ -39,6 +45,7 @@ export function DurationPlot({ took, onOpen }: Props): ReactElement {
     const points = (plot: uPlot): void => {
       const { ctx } = plot;
       const size = 3.5 * devicePixelRatio;
+      ctx.setLineDash([]);
       for (const each of took) {
         const x = plot.valToPos(each.at, "x", true);
         const y = plot.valToPos(each.seconds, "y", true);
@@ -77,11 +84,15 @@ export function DurationPlot({ took, onOpen }: Props): ReactElement {
         cursor: { drag: { x: true, y: false } },
         scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.08, 0.001)] } },
         axes: [
-          axis,
+          {
+            ...axis,
+            space: 90,
+            values: (_, values, __, ___, step) => values.map((at) => stepText(at, step, zone)),
+          },
           { ...axis, size: 64, values: (_, values) => values.map((value) => durationText(value * 1000)) },
         ],
         series: [
-          {},
+          { label: "began", value: (_, at) => (at ? momentText(new Date(at * 1000), zone) : "–") },
           {
             label: "took",
             paths: () => null,
