@@ -68,7 +68,9 @@ export function rowsOf(
     order.push({ path, place });
     for (let depth = 1; depth <= path.length; depth++) {
       const key = path.slice(0, depth).join(SEPARATOR);
-      members.set(key, [...(members.get(key) ?? []), place]);
+      const own = members.get(key);
+      if (own) own.push(place);
+      else members.set(key, [place]);
     }
   }
   const rows: GridRow[] = [];
