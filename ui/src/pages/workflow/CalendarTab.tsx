@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { type KeyboardEvent, type ReactElement, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactElement, useEffect, useMemo, useRef, useState } from "react";
 import { api, got } from "@/api/client";
 import { usePreferences } from "@/app/preferences";
 import { Button } from "@/kit/Button";
@@ -104,6 +104,10 @@ function Year({ first, last, days, chosen, onChoose }: YearProps): ReactElement 
   const weeks = useMemo(() => weeksOf(first, last), [first, last]);
   const byDay = useMemo(() => new Map(days.map((each) => [each.day, each])), [days]);
   const most = Math.max(1, ...days.map(totalOf));
+  useEffect(() => {
+    // Where the year is wider than its place, today is in sight first.
+    if (box.current) box.current.scrollLeft = box.current.scrollWidth;
+  }, []);
   const onKey = (event: KeyboardEvent): void => {
     const steps: Record<string, number> = { ArrowLeft: -7, ArrowRight: 7, ArrowUp: -1, ArrowDown: 1 };
     const step = steps[event.key];
