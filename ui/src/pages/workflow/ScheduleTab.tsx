@@ -35,11 +35,7 @@ export default function ScheduleTab({ workflow }: TabProps): ReactElement {
               Give it one in its code, such as <code>schedule="0 5 * * *"</code>, and deploy it.
             </Empty>
           ) : (
-            <>
-              {schedules.map((each) => (
-                <Schedule key={each.name} schedule={each} />
-              ))}
-            </>
+            schedules.map((each) => <Schedule key={each.name} schedule={each} />)
           )
         }
       </Loaded>
@@ -122,8 +118,7 @@ const OVERLAPS: Record<string, string> = {
   allow: "another one begins",
   skip: "no other begins",
   queue: "the next waits for it",
-  wait: "the next waits for it",
-  cancel: "it is cancelled for the next",
+  cancel_previous: "it is cancelled for the next",
 };
 
 function Next({ schedule }: { schedule: ScheduleView }): ReactElement {
