@@ -30,8 +30,6 @@ export function Tabs({
           // Without this a link is "current" wherever its search is a part of the address's.
           activeOptions={{ exact: true, explicitUndefined: true }}
           className="tab"
-          // Otherwise the first, which leaves `tab` out, would count as current beside every other one.
-          activeOptions={{ explicitUndefined: true }}
           aria-current={each.key === current ? "page" : undefined}
         >
           {each.title}

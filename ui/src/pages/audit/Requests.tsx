@@ -20,13 +20,13 @@ import { MARKS, operationText, outcomeOf, subjectText } from "./words";
 type Entry = Schemas["AuditView"];
 
 interface Search {
-  tab: string | undefined;
-  find: string | undefined;
-  at: string | undefined;
-  edit: string | undefined;
-  who: string | undefined;
-  outcome: string | undefined;
-  since: string | undefined;
+  tab?: string | undefined;
+  find?: string | undefined;
+  at?: string | undefined;
+  edit?: string | undefined;
+  who?: string | undefined;
+  outcome?: string | undefined;
+  since?: string | undefined;
 }
 
 const ALL = "all";

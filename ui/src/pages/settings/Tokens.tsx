@@ -20,10 +20,10 @@ type Token = Schemas["TokenView"];
 const NEW = "/";
 
 interface Search {
-  tab: string | undefined;
-  find: string | undefined;
-  at: string | undefined;
-  edit: string | undefined;
+  tab?: string | undefined;
+  find?: string | undefined;
+  at?: string | undefined;
+  edit?: string | undefined;
 }
 
 /** Tokens of the API: who has which role, made and revoked. */
