@@ -4,6 +4,9 @@ import { type Bars, NONE } from "./bars";
 
 export type Grouping = "each" | "task" | "worker";
 
+/** Deeper ones are pushed in no further. */
+const MOST_DEEP = 6;
+
 export interface Lane {
   /** Rows of bars by their beginning. In a packed lane they do not overlap. */
   rows: Int32Array;
@@ -31,15 +34,30 @@ export function holdersOf(bars: Bars): Set<number> {
   return holders;
 }
 
+/** What holds others comes before what it holds. */
 function oneByOne(bars: Bars): Lane[] {
-  const order = Array.from({ length: bars.count }, (_, row) => row);
-  order.sort((a, b) => bars.idx[a]! - bars.idx[b]!);
-  const depths = new Map<number, number>();
-  return order.map((row, at) => {
-    const depth = (depths.get(bars.parent[row]!) ?? -1) + 1;
-    depths.set(bars.idx[row]!, depth);
-    return { rows: Int32Array.of(row), label: bars.labelOf(row), depth: Math.min(depth, 6), group: at };
-  });
+  const held = new Map<number, number[]>();
+  for (let row = 0; row < bars.count; row++) {
+    const parent = bars.rowOf(bars.parent[row]!) < 0 ? NONE : bars.parent[row]!;
+    const rows = held.get(parent);
+    if (rows) rows.push(row);
+    else held.set(parent, [row]);
+  }
+  for (const rows of held.values()) rows.sort((a, b) => bars.idx[a]! - bars.idx[b]!);
+  const lanes: Lane[] = [];
+  const open = [...(held.get(NONE) ?? [])].reverse().map((row) => ({ row, depth: 0 }));
+  for (let next = open.pop(); next; next = open.pop()) {
+    const { row, depth } = next;
+    lanes.push({
+      rows: Int32Array.of(row),
+      label: bars.labelOf(row),
+      depth: Math.min(depth, MOST_DEEP),
+      group: lanes.length,
+    });
+    for (const below of [...(held.get(bars.idx[row]!) ?? [])].reverse())
+      open.push({ row: below, depth: depth + 1 });
+  }
+  return lanes;
 }
 
 function packed(bars: Bars, grouping: "task" | "worker", now: number): Lane[] {

@@ -41,6 +41,8 @@ export interface Scene {
   selected: number;
   pointed: number;
   critical: ReadonlySet<number>;
+  /** Indexes of task runs that hold others; they are drawn as brackets. */
+  holders: ReadonlySet<number>;
   /** Whether only the critical path has its full colour. */
   dim: boolean;
   inks: Inks;
@@ -197,6 +199,12 @@ function bar(
   const x0 = xOf(scene, begin);
   const wide = Math.max(xOf(scene, end) - x0, 2);
   context.fillStyle = inks.states[STATES[state]!];
+  if (scene.holders.has(bars.idx[row]!)) {
+    context.fillRect(x0, top + 2, wide, 4);
+    context.fillRect(x0, top + 2, 2, size - 3);
+    context.fillRect(x0 + wide - 2, top + 2, 2, size - 3);
+    return;
+  }
   // Shape tells as well: failures fill their lane, what was not run is hollow, what runs has an open end.
   if (state === FAILED) context.fillRect(x0, top - 1, wide, size + 2);
   else if (state === RUNNING) {
@@ -252,7 +260,8 @@ function pixels(
       const state = stateAt(bars, row, at);
       const end = Math.min(Math.max(bars.endOf(row, at), begin), at);
       const x0 = Math.max(0, ((begin - window.from) * scale) | 0);
-      const x1 = Math.min(wide, Math.max(x0 + 1, ((end - window.from) * scale) | 0));
+      const least = state === FAILED ? 2 * dpr : 1;
+      const x1 = Math.min(wide, Math.max(x0 + least, ((end - window.from) * scale) | 0));
       const rank = RANKS[state]!;
       for (let x = x0; x < x1; x++) if (RANKS[best[x]! - 1]! < rank || best[x] === 0) best[x] = state + 1;
     }
