@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Response
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Response, expect
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "ui/node_modules/axe-core/axe.min.js"
@@ -59,7 +59,7 @@ class Looker:
 
     def settle(self) -> None:
         """Wait until nothing is being loaded. The live stream never ends, so the network is no witness."""
-        self.page.wait_for_function("document.querySelectorAll('[aria-busy=true]').length === 0")
+        expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
         self.page.wait_for_timeout(150)
 
     def axe(self) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from browser import AXE, Look, Looker, chromium_path, launch, preferences
 from playwright.sync_api import Browser, sync_playwright
+from seeding import Seeded, seed
 from served import Served
 
 import weft.server.pages
@@ -47,6 +48,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served.weft("deploy", str(project), "--name", "shop")
     yield served
     served.stop()
+
+
+@pytest.fixture(scope="session")
+def seeded(shop: Served) -> Seeded:
+    """Runs and settings in it."""
+    return seed(shop)
 
 
 @pytest.fixture

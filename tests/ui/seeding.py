@@ -1,7 +1,7 @@
 """Runs and settings for a shop's service: what its pages are looked at with."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -31,6 +31,10 @@ class Seeded:
     """Failed after several tries."""
     waiting: str
     """Waits for a person."""
+
+    def ids(self) -> dict[str, str]:
+        """All of them, by name."""
+        return asdict(self)
 
 
 def seed(served: Served, *, days: int = 12) -> Seeded:

@@ -25,6 +25,7 @@ from weft.model.rows import RunRow, TaskRow
 from weft.model.states import LIVE
 from weft.runtime.logs import live_path, log_path
 from weft.server import searching
+from weft.server.lineindex import LineIndexes
 
 CHUNK_MAX = 1 << 20
 """Bytes read at once."""
@@ -140,6 +141,9 @@ class LogReader(Protocol):
     def lines(self, run: RunRow, task: TaskRow, attempt: int, first: int, count: int) -> tuple[int, bytes]:
         """``count`` lines from number ``first`` (from 1) on, and the byte at which they begin."""
 
+    def line_at(self, run: RunRow, task: TaskRow, attempt: int, place: int) -> int:
+        """The number, from 1, of the line that a byte is in."""
+
     def search(
         self, run: RunRow, task: TaskRow, attempt: int, pattern: str, *, regex: bool, start: int, limit: int
     ) -> Found:
@@ -178,6 +182,7 @@ class FileLogs:
     def __init__(self, home: Path, *, search_s: float = SEARCH_S) -> None:
         self._home = home
         self._search_s = search_s
+        self._indexes = LineIndexes()
 
     def files(self, run: RunRow) -> list[LogFile]:
         """See ``LogReader.files``."""
@@ -209,8 +214,8 @@ class FileLogs:
         path = self._path(run, task, attempt)
         if path is None:
             return 0, b""
+        start = self._indexes.start_of(path, first)
         with path.open("rb") as file:
-            start = searching.line_start(file, first)
             file.seek(start)
             taken: list[bytes] = []
             room = CHUNK_MAX
@@ -218,6 +223,11 @@ class FileLogs:
                 taken.append(line)
                 room -= len(line)
         return start, b"".join(taken)
+
+    def line_at(self, run: RunRow, task: TaskRow, attempt: int, place: int) -> int:
+        """See ``LogReader.line_at``."""
+        path = self._path(run, task, attempt)
+        return 1 if path is None else self._indexes.line_at(path, place)
 
     def search(
         self, run: RunRow, task: TaskRow, attempt: int, pattern: str, *, regex: bool, start: int, limit: int

@@ -35,27 +35,6 @@ def problem_of(pattern: str) -> str:
     return ""
 
 
-def line_start(file: BinaryIO, number: int) -> int:
-    """The first byte of line ``number`` (from 1); the end of the file if it has fewer."""
-    left = number - 1
-    at = 0
-    while left > 0:
-        file.seek(at)
-        block = file.read(_BLOCK)
-        if not block:
-            return at
-        ends = block.count(b"\n")
-        if ends < left:
-            left -= ends
-            at += len(block)
-            continue
-        place = -1
-        for _ in range(left):
-            place = block.index(b"\n", place + 1)
-        return at + place + 1
-    return at
-
-
 def find_text(path: str, text: str, start: int, limit: int, most_s: float) -> tuple[list[str], bool]:
     """The answer for a plain text, and whether the time was over before the end."""
     sought = text.encode()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from weft.server import searching
-from weft.server.searching import find_in_files, find_text, line_start, problem_of
+from weft.server.searching import find_in_files, find_text, problem_of
 
 
 @pytest.fixture
@@ -72,15 +72,6 @@ def test_anchors_are_a_lines_own(log: Path) -> None:
     """The end of the line is no part of it."""
     assert numbers(apart(log, "^first$")) == [1]
     assert numbers(apart(log, "^$")) == [2]
-
-
-def test_the_first_byte_of_each_line_is_found(log: Path) -> None:
-    """And the end of the file for a line that it does not have."""
-    data = log.read_bytes()
-    with log.open("rb") as file:
-        assert [line_start(file, number) for number in (1, 2, 3)] == [0, 6, 7]
-        assert line_start(file, 5) == data.index(b"last")
-        assert line_start(file, 6) == line_start(file, 99) == len(data)
 
 
 @pytest.mark.parametrize("pattern", ["(", "a{99999999999}", "[z-a]", "(?P<n>", "\\"])

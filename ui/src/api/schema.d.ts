@@ -2590,6 +2590,10 @@ export interface components {
             end: number;
             /** @description Whether nothing more will come. */
             finished: boolean;
+            /** @description Number, from 1, of the line in which it begins. */
+            line: number;
+            /** @description Number of the line in which the log ends now, which is empty if all lines are whole. */
+            lines: number;
             /** @description Bytes in the whole log now. */
             size: number;
             /** @description Its first byte. */

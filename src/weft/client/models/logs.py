@@ -81,6 +81,8 @@ class LogChunk(msgspec.Struct, kw_only=True):
         attempt: Which try's.
         end: The byte after its last one; go on from there.
         finished: Whether nothing more will come.
+        line: Number, from 1, of the line in which it begins.
+        lines: Number of the line in which the log ends now, which is empty if all lines are whole.
         size: Bytes in the whole log now.
         start: Its first byte.
         text: The part as text; what is no UTF-8 is replaced.
@@ -89,6 +91,8 @@ class LogChunk(msgspec.Struct, kw_only=True):
     attempt: int
     end: int
     finished: bool
+    line: int
+    lines: int
     size: int
     start: int
     text: str

@@ -45,6 +45,8 @@ class LogChunk(msgspec.Struct, kw_only=True):
         end: The byte after its last one; go on from there.
         size: Bytes in the whole log now.
         text: The part as text; what is no UTF-8 is replaced.
+        line: Number, from 1, of the line in which it begins.
+        lines: Number of the line in which the log ends now, which is empty if all lines are whole.
         finished: Whether nothing more will come.
     """
 
@@ -53,6 +55,8 @@ class LogChunk(msgspec.Struct, kw_only=True):
     end: int
     size: int
     text: str
+    line: int
+    lines: int
     finished: bool
 
 
@@ -118,7 +122,7 @@ def read_log(
     if tail:
         start = max(size - limit, 0)
     data = logs.read(row, task, number, start, limit) if task.attempt else b""
-    return _chunk(task, number, start, data, size)
+    return _chunk(context, row, task, number, start, data, size)
 
 
 @read("/runs/{run:str}/tasks/{idx:int}/log/lines")
@@ -135,9 +139,9 @@ def read_log_lines(
     number = attempt or max(task.attempt, 1)
     logs = context.services.logs
     if not task.attempt:
-        return _chunk(task, number, 0, b"", 0)
+        return _chunk(context, row, task, number, 0, b"", 0)
     start, data = logs.lines(row, task, number, first, count)
-    return _chunk(task, number, start, data, logs.size(row, task, number))
+    return _chunk(context, row, task, number, start, data, logs.size(row, task, number))
 
 
 @read("/runs/{run:str}/tasks/{idx:int}/log/search")
@@ -257,12 +261,15 @@ def _next_part(context: Context, row: RunRow, idx: int, attempt: int | None, sta
     number = attempt or task.attempt
     if not task.attempt or number > task.attempt:
         ended = task.state.terminal
-        return _chunk(task, max(number, 1), start, b"", 0) if ended else None
+        return _chunk(context, row, task, max(number, 1), start, b"", 0) if ended else None
     data = logs.read(row, task, number, start, 1 << 16)
-    return _chunk(task, number, start, data, start + len(data))
+    return _chunk(context, row, task, number, start, data, start + len(data))
 
 
-def _chunk(task: TaskRow, attempt: int, start: int, data: bytes, size: int) -> LogChunk:
+def _chunk(
+    context: Context, row: RunRow, task: TaskRow, attempt: int, start: int, data: bytes, size: int
+) -> LogChunk:
+    logs = context.services.logs
     end = start + len(data)
     over = task.state.terminal or attempt < task.attempt
     if end < size or not over:
@@ -274,6 +281,8 @@ def _chunk(task: TaskRow, attempt: int, start: int, data: bytes, size: int) -> L
         end=end,
         size=max(size, end) if data else size,
         text=data.decode("utf-8", "replace"),
+        line=logs.line_at(row, task, attempt, start) if size else 1,
+        lines=logs.line_at(row, task, attempt, size) if size else 1,
         finished=over and end >= size,
     )
 
