@@ -6,12 +6,12 @@ import { type ReactElement, useCallback, useEffect, useMemo, useRef } from "reac
 import { api, got } from "@/api/client";
 import { everything } from "@/api/pages";
 import { isTyping } from "@/app/shortcuts";
+import { Approval, Deadline } from "@/approval/Approval";
+import { type ApprovalView, idOf, mayAnswer, oldestFirst, summaryOf } from "@/approval/queue";
 import { Select } from "@/kit/Field";
 import { Empty, Page } from "@/kit/Page";
 import { Loaded } from "@/kit/Problem";
 import { Time } from "@/kit/Time";
-import { Approval, Deadline } from "./Approval";
-import { type ApprovalView, idOf, mayAnswer, oldestFirst, summaryOf } from "./queue";
 import "./Approvals.css";
 
 const route = getRouteApi("/approvals");

@@ -1,23 +1,14 @@
 /** The chosen task run beside the run: how it stands, why, and what can be done. */
 
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactElement } from "react";
-import { api, got } from "@/api/client";
 import { Facts } from "@/kit/Page";
 import { Loaded } from "@/kit/Problem";
 import { StateMark } from "@/kit/StateMark";
 import { Spent, Time } from "@/kit/Time";
 import { Value } from "@/kit/Value";
 import { Why } from "@/story/Why";
-
-export const useTask = (run: string, idx: number | undefined) =>
-  useQuery({
-    queryKey: ["run", run, "task", idx],
-    queryFn: ({ signal }) =>
-      got(api.GET("/api/v1/runs/{run}/tasks/{idx}", { params: { path: { run, idx: idx! } }, signal })),
-    enabled: idx !== undefined,
-  });
+import { useTask } from "@/task/useTask";
 
 export function Inspector({ run, idx }: { run: string; idx: number }): ReactElement {
   const task = useTask(run, idx);

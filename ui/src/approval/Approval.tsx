@@ -17,6 +17,7 @@ import { Time, useNow } from "@/kit/Time";
 import { type Errors, errorsOf, startOf } from "@/model/jsonSchema";
 import { agoText } from "@/model/time";
 import { type ApprovalView, mayAnswer } from "./queue";
+import "./Approval.css";
 
 interface Props {
   approval: ApprovalView;
