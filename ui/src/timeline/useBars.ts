@@ -26,12 +26,13 @@ export interface Timeline {
 
 const EMPTY: Timeline = { bars: new Bars(), origin: 0, version: 0, whole: false, error: null };
 
-export function useBars(run: string, open: boolean): Timeline {
+/** @param keyed Whether all keys are wanted, not only those of the first page. */
+export function useBars(run: string, open: boolean, keyed = false): Timeline {
   const [timeline, setTimeline] = useState<Timeline>(EMPTY);
   useEffect(() => {
-    const reader = new Reader(run, open, setTimeline);
+    const reader = new Reader(run, open, keyed, setTimeline);
     return () => reader.stop();
-  }, [run, open]);
+  }, [run, open, keyed]);
   return timeline;
 }
 
@@ -49,6 +50,7 @@ class Reader {
   constructor(
     private readonly run: string,
     open: boolean,
+    private readonly keyed: boolean,
     private readonly show: (timeline: Timeline) => void,
   ) {
     void this.begin(open);
@@ -78,7 +80,7 @@ class Reader {
 
   private async rest(after: number | null): Promise<void> {
     let next = after;
-    while (next !== null) next = (await this.page(next, PAGE, false)).next;
+    while (next !== null) next = (await this.page(next, PAGE, this.keyed)).next;
     this.tell(true);
   }
 
@@ -109,14 +111,14 @@ class Reader {
   private readNewer(): void {
     this.newer ??= setTimeout(() => {
       this.newer = undefined;
-      void this.page(this.newest, PAGE, this.bars.count < FIRST).catch(() => undefined);
+      void this.page(this.newest, PAGE, this.keyed || this.bars.count < FIRST).catch(() => undefined);
     }, NEWER_MS);
   }
 
   private readAll(): void {
     this.all ??= setTimeout(() => {
       this.all = undefined;
-      void this.page(-1, PAGE, false)
+      void this.page(-1, PAGE, this.keyed)
         .then((page) => this.rest(page.next))
         .catch(() => undefined);
     }, ALL_MS);

@@ -8,6 +8,7 @@ import { Button } from "@/kit/Button";
 import { Empty, Page } from "@/kit/Page";
 import { Loaded, ProblemPanel } from "@/kit/Problem";
 import { Tabs } from "@/kit/Tabs";
+import { GraphDiff } from "./GraphDiff";
 import { LogDiff } from "./LogDiff";
 import { RunPicker } from "./RunPicker";
 import { SourceDiff } from "./SourceDiff";
@@ -24,6 +25,7 @@ export interface Pair {
 const PARTS: Record<string, { title: string; show: (pair: Pair) => ReactElement }> = {
   summary: { title: "Summary", show: (pair) => <Summary {...pair} /> },
   tasks: { title: "Tasks", show: (pair) => <TaskDiff {...pair} /> },
+  graph: { title: "Graph", show: (pair) => <GraphDiff {...pair} /> },
   source: { title: "Source", show: (pair) => <SourceDiff {...pair} /> },
   values: { title: "Inputs and outputs", show: (pair) => <ValueDiff {...pair} /> },
   logs: { title: "Logs", show: (pair) => <LogDiff {...pair} /> },

@@ -3,6 +3,7 @@
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import type { ReactElement } from "react";
 import type { RunDetail } from "@/api/client";
+import { RunGraph } from "@/graph/RunGraph";
 import { Markdown } from "@/kit/Markdown";
 import { Page, Panel, Tag } from "@/kit/Page";
 import { Loaded, ProblemPanel } from "@/kit/Problem";
@@ -26,6 +27,7 @@ import "./RunPage.css";
 
 const TABS: readonly Tab[] = [
   { key: "timeline", title: "Timeline" },
+  { key: "graph", title: "Graph" },
   { key: "tasks", title: "Task runs" },
   { key: "values", title: "Parameters and result" },
   { key: "artifacts", title: "Published" },
@@ -62,6 +64,8 @@ function Shown({ run }: { run: RunDetail }): ReactElement {
   const task = useTask(run.id, search.task);
   const choose = (idx: number | undefined): void =>
     void navigate({ search: (old) => ({ ...old, task: idx }), replace: true });
+  const open = (idx: number): void =>
+    void navigate({ to: "/runs/$run/tasks/$idx", params: { run: run.id, idx: String(idx) } });
   return (
     <Page
       title={`${run.workflow} ${labelOf(run.state)}`}
@@ -112,10 +116,11 @@ function Shown({ run }: { run: RunDetail }): ReactElement {
               onView={(change) => void navigate({ search: (old) => ({ ...old, ...change }), replace: true })}
               selected={search.task}
               onSelect={choose}
-              onOpen={(idx) =>
-                void navigate({ to: "/runs/$run/tasks/$idx", params: { run: run.id, idx: String(idx) } })
-              }
+              onOpen={open}
             />
+          )}
+          {tab === "graph" && (
+            <RunGraph run={run.id} open={!over} selected={search.task} onSelect={choose} onOpen={open} />
           )}
           {tab === "tasks" && <TasksTab run={run.id} total={total} />}
           {tab === "values" && <ValuesTab run={run} />}

@@ -20,6 +20,7 @@ const route = getRouteApi("/workflows/$name");
 
 const PARTS: Record<string, { title: string; part: React.ComponentType<TabProps> }> = {
   grid: { title: "Grid", part: lazy(() => import("./GridTab")) },
+  graph: { title: "Graph", part: lazy(() => import("./GraphTab")) },
   runs: { title: "Runs", part: lazy(() => import("./RunsTab")) },
   calendar: { title: "Calendar", part: lazy(() => import("./CalendarTab")) },
   durations: { title: "Durations", part: lazy(() => import("./DurationsTab")) },
