@@ -20,7 +20,7 @@ type Asking =
 export function RunActions({ run }: { run: RunDetail }): ReactElement {
   const queries = useQueryClient();
   const navigate = useNavigate();
-  const denied = useDenial("operator") !== "";
+  const denied = useDenial("operator") !== undefined;
   const [asking, setAsking] = useState<Asking>(null);
   const path = { run: run.id };
   const over = isOver(run.state);

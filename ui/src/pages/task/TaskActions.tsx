@@ -17,7 +17,7 @@ type Counted = { act: Act; count: number; keys: string[] };
 
 export function TaskActions({ task }: { task: TaskDetail }): ReactElement {
   const queries = useQueryClient();
-  const denied = useDenial("operator") !== "";
+  const denied = useDenial("operator") !== undefined;
   const [counted, setCounted] = useState<Counted | null>(null);
   const [asking, setAsking] = useState<"cancel" | "event" | null>(null);
   const [payload, setPayload] = useState("");
