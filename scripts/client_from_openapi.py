@@ -290,7 +290,7 @@ class Api:
             files[group] = (
                 f'"""How {group} are asked for, and what that answers.\n\n{HEAD}\n"""\n\n'
                 "from datetime import datetime\n"
-                "from typing import Any\n"
+                "from typing import Any, Literal\n"
                 "from weft.client.call import Call, Page, call, new_key, part\n"
                 "from weft.client.paging import Pages\n"
                 "from weft.client.streams import Stream\n"

@@ -8,11 +8,14 @@ from api_service import Service, client_of
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from weft.engine.clock import entropy
+from weft.model.audit import AuditEntry
 from weft.model.errors import OpenToAll
 from weft.model.tokens import Role
 from weft.server.app import routes
 from weft.server.auth.authority import Authority, check_bind
 from weft.server.auth.tokens import create_token
+from weft.server.auth.trail import Trail
 
 Client = TestClient[Litestar]
 
@@ -136,8 +139,52 @@ def test_what_changes_something_is_in_the_audit_trail(closed: Closed, outside: C
     outside.put("/api/v1/pools/p", json={"slots": 1}, headers=closed.headers(Role.VIEWER))
     found = outside.get("/api/v1/audit", headers=closed.headers(Role.ADMIN)).json()["items"]
     told = [(each["who"], each["operation"], each["status"], each["code"]) for each in found]
-    assert told == [("the operator", "create_run", 201, ""), ("the viewer", "put_pool", 403, "W1511")]
-    assert found[0]["request_id"] == made.headers["x-request-id"]
+    assert told == [("the viewer", "put_pool", 403, "W1511"), ("the operator", "create_run", 201, "")]
+    assert found[1]["request_id"] == made.headers["x-request-id"]
+
+
+def test_the_audit_trail_is_read_from_the_newest_on(
+    closed: Closed, outside: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By who, how it went, since when and what is in it; each page looks at so many entries only."""
+    entries = [
+        AuditEntry(
+            at=1000.0 + number,
+            who="ada" if number % 3 else "bob",
+            role="operator",
+            method="POST",
+            path=f"/api/v1/runs/run_{number}/cancel",
+            operation="cancel_run",
+            status=(200, 403, 500)[number % 3],
+        )
+        for number in range(30)
+    ]
+    Trail(closed.service.store, closed.service.engine.clock, entropy).keep(entries)
+
+    def ask(**params: Any) -> list[int]:
+        found: list[int] = []
+        page = None
+        while True:
+            query = {**params, **({"page": page} if page else {})}
+            answer = outside.get("/api/v1/audit", params=query, headers=closed.headers(Role.ADMIN)).json()
+            found += [int(each["path"].split("_")[1].split("/")[0]) for each in answer["items"]]
+            page = answer["next"]
+            if page is None:
+                return found
+
+    newest = list(range(29, -1, -1))
+    for at_once, most in ((1000, 20_000), (7, 7)):
+        monkeypatch.setattr("weft.server.paging.LOOKED_AT_ONCE", at_once)
+        monkeypatch.setattr("weft.server.paging.LOOKED_MAX", most)
+        assert ask(limit=4) == newest
+        assert ask(limit=4, order="oldest") == newest[::-1]
+        assert ask(limit=4, who="bob") == [each for each in newest if each % 3 == 0]
+        assert ask(limit=3, outcome="failed", order="oldest") == [each for each in range(30) if each % 3 == 2]
+        assert ask(limit=3, outcome="refused") == [each for each in newest if each % 3 == 1]
+        assert ask(limit=4, since="1970-01-01T00:17:05") == newest[:5]
+        assert ask(limit=4, since="1970-01-01T01:17:05+01:00", order="oldest") == newest[:5][::-1]
+        assert ask(find="RUN_2") == [each for each in newest if str(each).startswith("2")]
+        assert ask(find="cancel run", who="bob", limit=1) == [each for each in newest if each % 3 == 0]
 
 
 @pytest.mark.parametrize("host", ["evil.example.com", "127.0.0.1.evil.com", "localhost.evil.com:4200", ""])

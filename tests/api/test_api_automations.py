@@ -44,7 +44,10 @@ def test_a_test_message_is_a_delivery(client: Client) -> None:
     assert (sent["lane"], sent["automation"]) == ("channel.ops", "")
     assert "test" in sent["what"]
     assert client.get(f"/api/v1/deliveries/{sent['id']}").json() == sent
-    assert client.get("/api/v1/deliveries").json()["items"] == [sent]
+    for kept in ({}, {"state": "waiting"}, {"find": "CHANNEL.ops"}, {"automation": ""}):
+        assert client.get("/api/v1/deliveries", params=kept).json()["items"] == [sent]
+    for left_out in ({"state": "dead"}, {"find": "nothing"}, {"automation": "another"}):
+        assert client.get("/api/v1/deliveries", params=left_out).json()["items"] == []
     assert client.post(f"/api/v1/deliveries/{sent['id']}/resend").status_code == 422
     assert client.post("/api/v1/channels/nothing/test").status_code == 404
 

@@ -1,6 +1,7 @@
 """The Python client against the application: in process, over a socket, waiting and asynchronous."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -52,6 +53,15 @@ def test_one_key_makes_one_run(service: Service, weft_client: Client) -> None:
     with pytest.raises(errors.KeyReused):
         weft_client.run("doubled", {"number": 5}, key="k")
     first.wait(timeout_s=20)
+
+
+def test_moments_are_filters_too(weft_client: Client) -> None:
+    """What was done since then, and nothing of what was done before."""
+    weft_client.pools.put("p", PoolBody(slots=1), if_none_match="*")
+    now = datetime.now(UTC)
+    since = {each.operation for each in weft_client.audit.list(since=now - timedelta(hours=1))}
+    assert since == {"put_pool"}
+    assert list(weft_client.audit.list(since=now + timedelta(hours=1))) == []
 
 
 def test_refusals_are_weft_errors(weft_client: Client) -> None:

@@ -11,10 +11,10 @@ from api_service import Service
 from litestar.testing import TestClient
 
 from weft.core import ticking
-from weft.engine.triggers import ASSETS
+from weft.engine.triggers import ASSETS, happen
 from weft.model.hooks import Scheme
 from weft.model.schedules import Cron, Schedule
-from weft.model.triggers import Armed, AssetEntry, OnEvent, Trigger
+from weft.model.triggers import Armed, AssetEntry, Happening, OnEvent, Source, Trigger
 from weft.notifications.signing import SIGNATURE, TIMESTAMP, sign
 from weft.projects.records import SCHEDULES, TRIGGERS
 from weft.server.auth.signatures import is_signed
@@ -86,6 +86,29 @@ def test_an_event_is_sent_once_under_its_key(client: Client) -> None:
     assert len(client.get("/api/v1/happenings").json()["items"]) == 1
     large = client.post("/api/v1/happenings", json={"name": "x", "payload": "y" * 300_000})
     assert large.status_code == 413
+
+
+def test_what_happened_is_listed_from_the_newest_on(service: Service, client: Client) -> None:
+    """Page by page, also what was sent under a key; filters and the other order hold over the pages."""
+    for number in range(5):
+        key = f"k{number}" if number % 2 else ""
+        told = Happening(source=Source.EVENT, name=f"e{number % 3}", at=NOW + number, payload=number, key=key)
+        happen(service.store, told, clock=service.engine.clock)
+    read = client.get("/api/v1/happenings", params={"limit": 2}).json()
+    assert [each["payload"] for each in read["items"]] == [4, 3]
+    rest = client.get("/api/v1/happenings", params={"limit": 2, "page": read["next"]}).json()
+    assert [each["payload"] for each in rest["items"]] == [2, 1]
+    refused = client.get("/api/v1/happenings", params={"order": "oldest", "page": read["next"]})
+    assert refused.status_code == 400
+    old = client.get("/api/v1/happenings", params={"order": "oldest", "limit": 2}).json()
+    assert [each["payload"] for each in old["items"]] == [0, 1]
+    named = client.get("/api/v1/happenings", params={"name": "e1", "limit": 1}).json()
+    assert [each["payload"] for each in named["items"]] == [4]
+    last = client.get("/api/v1/happenings", params={"name": "e1", "limit": 1, "page": named["next"]}).json()
+    assert ([each["payload"] for each in last["items"]], last["next"]) == ([1], None)
+    found = client.get("/api/v1/happenings", params={"find": "E2"}).json()["items"]
+    assert [each["payload"] for each in found] == [2]
+    assert client.get("/api/v1/happenings", params={"source": "file"}).json()["items"] == []
 
 
 def test_triggers_and_assets_are_shown_and_steered(service: Service, client: Client) -> None:

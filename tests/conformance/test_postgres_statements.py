@@ -55,6 +55,7 @@ def test_every_statement_fits_the_schema(
         ("read", "events_of_task", "event_by_run"),
         ("read", "events_since", "event_pkey"),
         ("read", "due", "record_due"),
+        ("read", "last_records", "record_pkey"),
         ("read", "bars", "task_run_pkey"),
         ("read", "newest_runs", "run_by_workflow"),
         ("read", "run_workflows", "run_by_workflow"),

@@ -783,6 +783,22 @@ def test_records_are_paged_by_name_in_byte_order(store: Store) -> None:
     assert [each.name for each in store.records("variable", prefix="b/", after="b/1")] == ["b/10", "b/2"]
 
 
+def test_records_are_paged_from_the_last_name_down(store: Store) -> None:
+    """In byte order turned round; the page before a name ends in front of it, and a prefix narrows it."""
+    names = ["b/1", "a", "B", "b/2", "b", "ä", "b/10", "c"]
+    store.write([_put(each) for each in names], at=1.0)
+    store.write([Write(kind="other", name="b/3", body=b"")], at=1.0)
+    ordered = ["ä", "c", "b/2", "b/10", "b/1", "b", "a", "B"]
+    assert [each.name for each in store.last_records("variable")] == ordered
+    assert [each.name for each in store.last_records("variable", before="b/2", limit=2)] == ["b/10", "b/1"]
+    assert [each.name for each in store.last_records("variable", prefix="b/")] == ["b/2", "b/10", "b/1"]
+    assert [each.name for each in store.last_records("variable", before="b/2", prefix="b/", limit=1)] == [
+        "b/10"
+    ]
+    assert len(store.last_records("variable", prefix="b/", before="z")) == 3
+    assert store.last_records("variable", prefix="b/", before="b/1") == []
+
+
 def test_records_that_are_due_come_earliest_first(store: Store) -> None:
     """Those without a time, and those of the future, are left out; a write can take the time away."""
     store.write([_put("a", due_at=5.0), _put("b", due_at=3.0), _put("c"), _put("d", due_at=9.0)], at=1.0)

@@ -37,9 +37,9 @@ def send(
         raise UsageError("the event has no name")
     value = None if payload is None else json_value(payload, "--payload")
     source = Source.ASSET if asset else Source.EVENT
-    happening = Happening(source=source, name=name, at=time.time(), payload=value, by=me())
+    happening = Happening(source=source, name=name, at=time.time(), payload=value, by=me(), key=id)
     with home() as opened:
-        known = happen(opened.store, happening, clock=SystemClock(), name=id)
+        known = happen(opened.store, happening, clock=SystemClock())
     say(f"sent {name} as {known}; triggers see it as soon as a service runs")
 
 

@@ -13,6 +13,7 @@ Rules, and why:
 import secrets
 from collections.abc import Generator, Hashable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 from urllib.parse import quote, urlencode
@@ -27,7 +28,7 @@ PREFIX = "/api/v1"
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 
-Value: TypeAlias = str | int | bool | None
+Value: TypeAlias = str | int | bool | datetime | None
 
 
 class Page(msgspec.Struct, Generic[T], kw_only=True):
@@ -188,7 +189,9 @@ def new_key() -> str:
     return f"client-{secrets.token_hex(16)}"
 
 
-def _word(value: str | int | bool) -> str:
+def _word(value: str | int | bool | datetime) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -15,6 +15,7 @@ import glob
 import logging
 import os
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from threading import Event, Thread
 from typing import Any, Protocol
 
@@ -33,6 +34,7 @@ from weft.model.triggers import (
     ASSET,
     HAPPENING,
     LAUNCH,
+    TOLD,
     Armed,
     AssetEntry,
     Happening,
@@ -40,6 +42,7 @@ from weft.model.triggers import (
     OnFile,
     OnRun,
     Source,
+    Told,
 )
 from weft.projects.records import TRIGGERS
 from weft.runtime.host import RunRequest
@@ -47,6 +50,7 @@ from weft.store.protocol import EventRow, Reader, Store, Write
 from weft.store.records import Collection, Entry
 
 HAPPENINGS = Collection(HAPPENING, Happening)
+TELLINGS = Collection(TOLD, Told)
 LAUNCHES = Collection(LAUNCH, Launch)
 ASSETS = Collection(ASSET, AssetEntry)
 
@@ -89,27 +93,35 @@ def happen(
     happening: Happening,
     *,
     clock: Clock,
-    name: str = "",
     entropy: Callable[[], bytes] = entropy,
 ) -> str:
-    """Let triggers know of something.
+    """Let triggers know of something. A second one with the same key is ignored.
 
     Args:
         store: Where it is kept.
         happening: What happened.
         clock: The time.
-        name: Its id; a second one with the same id is ignored. By default a new one.
         entropy: Ten random bytes a call, for ids.
 
     Returns:
-        Its id.
+        Its id, or that of the first one with its key.
     """
-    name = name or ulid("hap", int(happening.at * 1000), entropy())
+    name = ulid("hap", int(happening.at * 1000), entropy())
+    writes = [HAPPENINGS.put(name, happening, due_at=clock.now(), expect=0)]
+    if happening.key:
+        writes.append(TELLINGS.put(happening.key, Told(happening=name), expect=0))
     try:
-        HAPPENINGS.save(store, name, happening, at=clock.now(), due_at=clock.now(), expect=0)
+        store.write(writes, at=clock.now())
     except Conflict:
-        pass  # It was told before.
+        return TELLINGS.require(store, happening.key).value.happening
     return name
+
+
+def forget(store: Store, happenings: Sequence[Entry[Happening]], *, at: float) -> None:
+    """Keep these happenings no longer; their keys are free again."""
+    writes = [HAPPENINGS.drop(each.name) for each in happenings]
+    writes += [TELLINGS.drop(each.value.key) for each in happenings if each.value.key]
+    store.write(writes, at=at)
 
 
 class Reactions:
@@ -443,7 +455,8 @@ class Triggers:
                         at=now,
                         payload={"path": path, "modified_at": found[0], "size": found[1]},
                     )
-                    name = f"file:{entry.name}:{path}:{found[0]}:{found[1]}"
+                    seen = f"{entry.name}:{path}:{found[0]}:{found[1]}".encode(errors="surrogateescape")
+                    name = ulid("hap", int(now * 1000), blake2b(seen, digest_size=10).digest())
                     writes.append(HAPPENINGS.put(name, happening, due_at=now))
         value = replace(armed, files=files, looked=True)
         writes.append(TRIGGERS.put(entry.name, value, due_at=due_at(value, now), expect=entry.revision))

@@ -14,6 +14,9 @@ from weft.model.states import RunState
 HAPPENING = "happening"
 """The kind of the records that hold a ``Happening``; their names are ids that sort by time."""
 
+TOLD = "told"
+"""The kind of the records that hold a ``Told``; their names are the keys that senders chose."""
+
 TRIGGER = "trigger"
 """The kind of the records that hold an ``Armed`` trigger; their names are ``trigger_name``."""
 
@@ -43,6 +46,7 @@ class Happening(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         payload: What is known of it: plain data.
         run: The run that made it happen, by public id; "" if it was none.
         by: Who sent it.
+        key: Under which it was sent, so that a repetition counts for nothing; "" for none.
     """
 
     source: Source
@@ -51,6 +55,17 @@ class Happening(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     payload: Any = None
     run: str = ""
     by: str = ""
+    key: str = ""
+
+
+class Told(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What was sent under a key.
+
+    Attributes:
+        happening: Its id.
+    """
+
+    happening: str
 
 
 # --- conditions -------------------------------------------------------------------------------------------

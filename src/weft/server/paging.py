@@ -9,6 +9,7 @@ no secret and grants nothing: whoever makes one up gets what the query would giv
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
@@ -24,6 +25,10 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 TOKEN_MAX = 1024
 """Longest token, in characters."""
+
+LOOKED_AT_ONCE = 1000
+LOOKED_MAX = 20_000
+"""Records that a page of a filtered list looks at."""
 
 _CHECK = 8
 
@@ -100,6 +105,70 @@ def page_of_records(
     entries = collection.page(store, prefix=prefix, after=after, limit=limit + 1)
     page = page_of(entries, limit, query, entries[limit - 1].name if len(entries) > limit else None)
     return Page(items=[view(each) for each in page.items], next=page.next)
+
+
+class Order(StrEnum):
+    """Which end of a list in the order of time comes first."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+def page_in_time(
+    store: Reader,
+    collection: Collection[R],
+    view: Callable[[Entry[R]], V],
+    *,
+    order: Order,
+    limit: int,
+    token: str | None,
+    keep: Callable[[R], bool] | None = None,
+    filters: Sequence[object] = (),
+    floor: str = "",
+) -> Page[V]:
+    """A page of records whose names sort by time.
+
+    A page of a filtered list looks at ``LOOKED_MAX`` records at most: it may hold fewer than ``limit``, or
+    none, and still name a next page.
+
+    Args:
+        store: Where they are.
+        collection: What they are.
+        view: What is shown of one.
+        order: Which end comes first.
+        limit: How many at most.
+        token: Of the page before.
+        keep: Whether one belongs to the list; all by default.
+        filters: What ``keep`` and ``floor`` were made from, for the token.
+        floor: Names before it are left out.
+
+    Raises:
+        InvalidPageToken: ``token`` was not made for these records in this order with these filters.
+    """
+    query = (collection.kind, order, *filters)
+    place = read_token(query, token, str) or ""
+    found: list[Entry[R]] = []
+    looked, more = 0, True
+    while more and len(found) <= limit and looked < LOOKED_MAX:
+        size = LOOKED_AT_ONCE if keep is not None else limit + 1
+        if order is Order.NEWEST:
+            read = collection.last_page(store, before=place, limit=size)
+            within = [each for each in read if each.name >= floor]
+        else:
+            read = within = collection.page(store, after=max(place, floor), limit=size)
+        more = len(read) == size and len(within) == len(read)
+        looked += len(read)
+        found += [each for each in within if keep is None or keep(each.value)]
+        place = read[-1].name if read else place
+    if len(found) > limit:
+        found, more, place = found[:limit], True, found[limit - 1].name
+    return Page(items=[view(each) for each in found], next=make_token(query, place) if more else None)
+
+
+def has(text: str, *parts: str) -> bool:
+    """Whether every word of a text is in one of these, in any case."""
+    within = "\n".join(parts).casefold()
+    return all(word in within for word in text.casefold().split())
 
 
 def _check(query: Sequence[object], body: bytes) -> bytes:

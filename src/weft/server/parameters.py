@@ -4,7 +4,7 @@ from typing import Annotated
 
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
-from weft.server.paging import TOKEN_MAX
+from weft.server.paging import TOKEN_MAX, Order
 from weft.store.query import MAX_LENGTH
 
 NUMBER_MAX = (1 << 31) - 1
@@ -41,6 +41,11 @@ PageToken = Annotated[
         name="page", description="`next` of the page before, with the same filters.", max_length=TOKEN_MAX
     ),
 ]
+Find = Annotated[
+    str,
+    QueryParameter(description="Only with all of these words in what is shown, in any case.", max_length=250),
+]
+InOrder = Annotated[Order, QueryParameter(name="order", description="Which end comes first.")]
 Prefix = Annotated[str, QueryParameter(description="Only names that begin so.", max_length=250)]
 AttemptNumber = Annotated[
     int | None, QueryParameter(description="Which try; the latest by default.", ge=1, le=NUMBER_MAX)

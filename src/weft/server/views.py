@@ -241,6 +241,11 @@ def moment(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
 
+def unix(at: datetime) -> float:
+    """A moment in Unix seconds; one without a zone is in UTC."""
+    return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
+
+
 def maybe_moment(at: float | None) -> datetime | None:
     """A time for JSON, if there is one."""
     return None if at is None else datetime.fromtimestamp(at, UTC)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from weft.engine.clock import Clock
-from weft.engine.triggers import HAPPENINGS
+from weft.engine.triggers import HAPPENINGS, forget
 from weft.model.errors import WeftError
 from weft.service.collection import collect_if_due
 from weft.store.protocol import Store
@@ -77,9 +77,9 @@ class Retention:
         for uid in pruned:
             shutil.rmtree(self._home / "logs" / uid, ignore_errors=True)
         found = HAPPENINGS.page(self._store, limit=HAPPENINGS_MAX)
-        old = [each.name for each in found if each.due_at is None and each.value.at < before]
+        old = [each for each in found if each.due_at is None and each.value.at < before]
         if old:
-            HAPPENINGS.delete(self._store, old, at=self._clock.now())
+            forget(self._store, old, at=self._clock.now())
         return len(pruned)
 
     def _run(self) -> None:

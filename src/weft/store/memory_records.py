@@ -35,6 +35,19 @@ class MemoryRecords:
             found.sort(key=lambda each: each.name.encode())
             return [replace(each) for each in found[: max(limit, 0)]]
 
+    def last_records(
+        self, kind: str, *, prefix: str = "", before: str = "", limit: int = 1000
+    ) -> list[Record]:
+        """See ``Reader.last_records``."""
+        with self._records_lock:
+            found = [
+                each
+                for each in self._records.values()
+                if each.kind == kind and each.name.startswith(prefix) and (not before or each.name < before)
+            ]
+            found.sort(key=lambda each: each.name.encode(), reverse=True)
+            return [replace(each) for each in found[: max(limit, 0)]]
+
     def some_records(self, kind: str, names: Sequence[str]) -> list[Record]:
         """See ``Reader.some_records``."""
         with self._records_lock:

@@ -205,6 +205,11 @@ class Reader(Summaries, Protocol):
     def records(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Record]:
         """By name (byte order); ``prefix`` narrows them, ``after`` is a name for paging."""
 
+    def last_records(
+        self, kind: str, *, prefix: str = "", before: str = "", limit: int = 1000
+    ) -> list[Record]:
+        """By name, the last first; ``prefix`` narrows them, ``before`` is a name for paging."""
+
     def some_records(self, kind: str, names: Sequence[str]) -> list[Record]:
         """Those of these names that there are, by name (byte order)."""
 

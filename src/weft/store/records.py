@@ -74,6 +74,13 @@ class Collection(Generic[T]):
         found = store.records(self.kind, prefix=prefix, after=after, limit=limit)
         return [self._open(each) for each in found]
 
+    def last_page(
+        self, store: Reader, *, prefix: str = "", before: str = "", limit: int = PAGE
+    ) -> list[Entry[T]]:
+        """By name, the last first; ``before`` is the last name of the page before."""
+        found = store.last_records(self.kind, prefix=prefix, before=before, limit=limit)
+        return [self._open(each) for each in found]
+
     def all(self, store: Reader, *, prefix: str = "") -> Iterator[Entry[T]]:
         """Every one, by name, read in pages."""
         after = ""

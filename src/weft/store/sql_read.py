@@ -119,6 +119,14 @@ class SqlReader(SqlSummaries):
         found = self._fetch("records", kind, after, prefix, prefix + LAST, max(limit, 0))
         return [record_of(each) for each in found]
 
+    def last_records(
+        self, kind: str, *, prefix: str = "", before: str = "", limit: int = 1000
+    ) -> list[Record]:
+        """See ``Reader.last_records``."""
+        end = prefix + LAST
+        end = min(before, end) if before else end
+        return [record_of(each) for each in self._fetch("last_records", kind, prefix, end, max(limit, 0))]
+
     def due(self, kind: str, *, before: float, limit: int = 100) -> list[Record]:
         """See ``Reader.due``."""
         return [record_of(each) for each in self._fetch("due", kind, before, max(limit, 0))]

@@ -106,8 +106,8 @@ class World:
 
     def send(self, name: str, payload: Any = None, *, id_: str = "") -> None:
         """Somebody sends an event."""
-        event = Happening(source=Source.EVENT, name=name, at=self.clock.now(), payload=payload)
-        happen(self.store, event, clock=self.clock, name=id_)
+        event = Happening(source=Source.EVENT, name=name, at=self.clock.now(), payload=payload, key=id_)
+        happen(self.store, event, clock=self.clock)
 
     def work(self) -> list[RunRequest]:
         """Follow the log and step until all is done; the runs that this started."""

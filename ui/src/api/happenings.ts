@@ -1,38 +1,31 @@
-/** What happened, read to its end: the service lists it the oldest first, so what is old is read only once. */
+/** What happened, the newest first: what was read once is kept, and only what is newer is read again. */
 
 import { api, got, type Schemas } from "./client";
 
 export type HappeningView = Schemas["HappeningView"];
 
-/** Pages of 1,000 that are kept; beyond them the oldest are let go. */
-const KEPT = 10;
-/** Pages read at one time; the next time goes on. */
-const AT_ONCE = 30;
+/** Kept; beyond them the oldest are let go. */
+const KEPT = 10_000;
+const PAGE_SIZE = 1000;
 
-interface Read {
-  /** The token that gave it. */
-  token: string | undefined;
-  items: HappeningView[];
-}
+let known: HappeningView[] = [];
 
-let known: Read[] = [];
-
-/** The newest first. What is complete and was seen by all triggers does not change any more. */
+/** The newest first. The newest page is always read, for what triggers have seen meanwhile. */
 export async function readHappenings(signal: AbortSignal): Promise<HappeningView[]> {
-  const changing = known.findIndex((each) => each.items.some((item) => item.pending));
-  const first = changing >= 0 ? changing : Math.max(known.length - 1, 0);
-  const pages = known.slice(0, first);
-  let token = known[first]?.token;
-  for (let count = 0; count < AT_ONCE; count++) {
-    const { items, next } = await got(
-      api.GET("/api/v1/happenings", { params: { query: { limit: 1000, page: token } }, signal }),
+  const before = new Set(known.map((each) => each.id));
+  const fresh: HappeningView[] = [];
+  let page: string | undefined;
+  do {
+    const answer = await got(
+      api.GET("/api/v1/happenings", { params: { query: { limit: PAGE_SIZE, page } }, signal }),
     );
-    pages.push({ token, items });
-    if (!next) break;
-    token = next;
-  }
-  known = pages.slice(-KEPT);
-  return known.flatMap((each) => each.items).reverse();
+    fresh.push(...answer.items);
+    page = answer.next ?? undefined;
+  } while (page && fresh.length < KEPT && !before.has(fresh.at(-1)?.id ?? ""));
+  const last = fresh.at(-1)?.id;
+  const older = page && last ? known.filter((each) => each.id < last) : [];
+  known = [...fresh, ...older].slice(0, KEPT);
+  return known;
 }
 
 export const HAPPENINGS = {

@@ -66,7 +66,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List who changed what, the oldest first */
+        /**
+         * List who changed what, the newest first
+         * @description A page of a filtered list may hold fewer than `limit`, or none, and still name a next page.
+         */
         get: operations["list_audit"];
         put?: never;
         post?: never;
@@ -294,7 +297,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List what automations do outside, as long as it is kept, the oldest first */
+        /** List what automations do outside, as long as it is kept, the newest first */
         get: operations["list_deliveries"];
         put?: never;
         post?: never;
@@ -385,7 +388,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List what happened, as long as it is kept, by id */
+        /** List what happened, as long as it is kept, the newest first */
         get: operations["list_happenings"];
         put?: never;
         /** Say that something happened: triggers that wait for it make their runs */
@@ -2245,6 +2248,11 @@ export interface components {
             /** @description Give it as `page` to get the next page; null on the last one. */
             next?: string | null;
         };
+        /**
+         * @description Where a delivery stands.
+         * @enum {string}
+         */
+        DeliveryState: "waiting" | "sent" | "dead";
         /** @description Something that an automation does outside, and how that goes. */
         DeliveryView: {
             /** @description What is done about it. */
@@ -2811,6 +2819,17 @@ export interface components {
          * @enum {string}
          */
         Only: "missing" | "failed" | "all";
+        /**
+         * @description Which end comes first.
+         * @default newest
+         * @enum {string}
+         */
+        Order: "newest" | "oldest";
+        /**
+         * @description How a request went.
+         * @enum {string}
+         */
+        Outcome: "done" | "refused" | "failed";
         /** @description How things stand. */
         OverviewView: {
             /** @description Task runs that wait for a person. */
@@ -3244,6 +3263,11 @@ export interface components {
             /** @description What the wait returns, as JSON. */
             payload?: unknown;
         };
+        /**
+         * @description What kind of thing happened.
+         * @enum {string}
+         */
+        Source: "asset" | "run" | "event" | "file";
         /** @description A file of a project. */
         SourceFile: {
             /** @description Whether it is the one that defines the workflow. */
@@ -4053,10 +4077,20 @@ export interface operations {
     list_audit: {
         parameters: {
             query?: {
+                /** @description Only with all of these words in what is shown, in any case. */
+                find?: string;
                 /** @description How many at most. */
                 limit?: number;
+                /** @description Which end comes first. */
+                order?: components["schemas"]["Order"];
+                /** @description Only what was done, what was refused (4xx), or what failed (5xx). */
+                outcome?: components["schemas"]["Outcome"];
                 /** @description `next` of the page before, with the same filters. */
                 page?: string;
+                /** @description Not before; without a zone: UTC. */
+                since?: string;
+                /** @description Only what these people did. */
+                who?: string;
             };
             header?: never;
             path?: never;
@@ -4064,7 +4098,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description List who changed what, the oldest first. */
+            /** @description List who changed what, the newest first. */
             200: {
                 headers: {
                     /** @description The request's id, as in the logs. */
@@ -4769,10 +4803,18 @@ export interface operations {
     list_deliveries: {
         parameters: {
             query?: {
+                /** @description Only of this automation. */
+                automation?: string;
+                /** @description Only with all of these words in what is shown, in any case. */
+                find?: string;
                 /** @description How many at most. */
                 limit?: number;
+                /** @description Which end comes first. */
+                order?: components["schemas"]["Order"];
                 /** @description `next` of the page before, with the same filters. */
                 page?: string;
+                /** @description Only those that stand like this. */
+                state?: components["schemas"]["DeliveryState"];
             };
             header?: never;
             path?: never;
@@ -4780,7 +4822,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description List what automations do outside, as long as it is kept, the oldest first. */
+            /** @description List what automations do outside, as long as it is kept, the newest first. */
             200: {
                 headers: {
                     /** @description The request's id, as in the logs. */
@@ -4938,10 +4980,18 @@ export interface operations {
     list_happenings: {
         parameters: {
             query?: {
+                /** @description Only with all of these words in what is shown, in any case. */
+                find?: string;
                 /** @description How many at most. */
                 limit?: number;
+                /** @description Only of this name. */
+                name?: string;
+                /** @description Which end comes first. */
+                order?: components["schemas"]["Order"];
                 /** @description `next` of the page before, with the same filters. */
                 page?: string;
+                /** @description Only what came from there. */
+                source?: components["schemas"]["Source"];
             };
             header?: never;
             path?: never;
@@ -4949,7 +4999,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description List what happened, as long as it is kept, by id. */
+            /** @description List what happened, as long as it is kept, the newest first. */
             200: {
                 headers: {
                     /** @description The request's id, as in the logs. */

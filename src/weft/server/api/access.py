@@ -2,25 +2,35 @@
 
 import os
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
-from litestar.params import JSONBody, PathParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from weft.model.audit import AuditEntry
+from weft.model.audit import AUDIT, AuditEntry
+from weft.model.ids import ulid
 from weft.model.tokens import Role, Token
 from weft.server.auth.tokens import ID_LENGTH, TOKENS, create_token, find_token
 from weft.server.auth.trail import ENTRIES
 from weft.server.context import Given
-from weft.server.paging import Page, page_of_records
-from weft.server.parameters import NAME, Limit, PageToken
+from weft.server.paging import Order, Page, has, page_in_time, page_of_records
+from weft.server.parameters import NAME, Find, InOrder, Limit, PageToken
 from weft.server.routing import create, read, remove
-from weft.server.views import maybe_moment, moment
+from weft.server.views import maybe_moment, moment, unix
 from weft.store.records import Entry
 
 TokenId = Annotated[
     str, PathParameter(description="Id of a token.", min_length=1, max_length=64, pattern=NAME)
 ]
+
+
+class Outcome(StrEnum):
+    """How a request went."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
 
 
 class NewToken(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -156,9 +166,55 @@ def revoke_token(context: Given, token: TokenId) -> None:
 
 
 @read("/audit", Role.ADMIN)
-def list_audit(context: Given, limit: Limit = 100, page_token: PageToken = None) -> Page[AuditView]:
-    """List who changed what, the oldest first."""
-    return page_of_records(context.store, ENTRIES, _audit, limit=limit, token=page_token)
+def list_audit(
+    context: Given,
+    who: Annotated[str, QueryParameter(description="Only what these people did.", max_length=100)] = "",
+    outcome: Annotated[
+        Outcome | None,
+        QueryParameter(description="Only what was done, what was refused (4xx), or what failed (5xx)."),
+    ] = None,
+    since: Annotated[datetime | None, QueryParameter(description="Not before; without a zone: UTC.")] = None,
+    find: Find = "",
+    order: InOrder = Order.NEWEST,
+    limit: Limit = 100,
+    page_token: PageToken = None,
+) -> Page[AuditView]:
+    """List who changed what, the newest first.
+
+    A page of a filtered list may hold fewer than `limit`, or none, and still name a next page.
+    """
+    after = None if since is None else unix(since)
+
+    def keep(each: AuditEntry) -> bool:
+        return (
+            who in ("", each.who)
+            and outcome in (None, outcome_of(each.status))
+            and (after is None or each.at >= after)
+            and (not find or has(find, *_texts(each)))
+        )
+
+    return page_in_time(
+        context.store,
+        ENTRIES,
+        _audit,
+        order=order,
+        limit=limit,
+        token=page_token,
+        keep=keep if who or outcome or after is not None or find else None,
+        filters=(who, outcome, after, find),
+        floor="" if after is None else ulid(AUDIT, max(int(after * 1000), 0), bytes(10)),
+    )
+
+
+def outcome_of(status: int) -> Outcome:
+    """How a request went."""
+    if status >= 500:
+        return Outcome.FAILED
+    return Outcome.REFUSED if status >= 400 else Outcome.DONE
+
+
+def _texts(entry: AuditEntry) -> tuple[str, ...]:
+    return entry.who, entry.operation, entry.operation.replace("_", " "), entry.path, entry.code
 
 
 def _view(entry: Entry[Token]) -> TokenView:

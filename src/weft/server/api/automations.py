@@ -1,15 +1,15 @@
 """Automations, the channels that they tell people through, and what became of each message."""
 
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Response
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 
 from weft.model.automations import AUTOMATION, Automation, Notify
 from weft.model.channels import CHANNEL, Channel
-from weft.model.deliveries import Delivery
+from weft.model.deliveries import Delivery, DeliveryState
 from weft.model.errors import InvalidAutomation
 from weft.model.tokens import Role
 from weft.notifications.conditions import check
@@ -20,8 +20,8 @@ from weft.notifications.service import send_test
 from weft.server.api.records import Kept
 from weft.server.context import Given
 from weft.server.etags import etag
-from weft.server.paging import Page, page_of_records
-from weft.server.parameters import IfMatch, IfNoneMatch, Limit, Name, PageToken, Prefix
+from weft.server.paging import Order, Page, has, page_in_time
+from weft.server.parameters import Find, IfMatch, IfNoneMatch, InOrder, Limit, Name, PageToken, Prefix
 from weft.server.routing import act, read, remove, replace
 from weft.server.views import maybe_moment, moment
 from weft.store.records import Entry
@@ -183,9 +183,41 @@ def test_channel(context: Given, name: Name) -> DeliveryView:
 
 
 @read("/deliveries")
-def list_deliveries(context: Given, limit: Limit = 100, page_token: PageToken = None) -> Page[DeliveryView]:
-    """List what automations do outside, as long as it is kept, the oldest first."""
-    return page_of_records(context.store, DELIVERIES, _delivery, limit=limit, token=page_token)
+def list_deliveries(
+    context: Given,
+    automation: Annotated[str, QueryParameter(description="Only of this automation.", max_length=250)] = "",
+    stands: Annotated[
+        DeliveryState | None, QueryParameter(name="state", description="Only those that stand like this.")
+    ] = None,
+    find: Find = "",
+    order: InOrder = Order.NEWEST,
+    limit: Limit = 100,
+    page_token: PageToken = None,
+) -> Page[DeliveryView]:
+    """List what automations do outside, as long as it is kept, the newest first."""
+
+    def keep(each: Delivery) -> bool:
+        return (
+            automation in ("", each.automation)
+            and stands in (None, each.state)
+            and (not find or has(find, *_texts(each)))
+        )
+
+    return page_in_time(
+        context.store,
+        DELIVERIES,
+        _delivery,
+        order=order,
+        limit=limit,
+        token=page_token,
+        keep=keep if automation or stands or find else None,
+        filters=(automation, stands, find),
+    )
+
+
+def _texts(each: Delivery) -> tuple[str, ...]:
+    about = each.occasion
+    return each.automation, about.what, about.workflow, about.run, each.lane, each.error
 
 
 @read("/deliveries/{name:str}")

@@ -1,7 +1,7 @@
 """Backfills: a workflow's schedule over a stretch of the past, planned first and then carried out."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -16,7 +16,7 @@ from weft.server.context import Context, Given
 from weft.server.paging import Page, page_of_records
 from weft.server.parameters import Limit, Name, PageToken
 from weft.server.routing import act, create, read
-from weft.server.views import maybe_moment, moment
+from weft.server.views import maybe_moment, moment, unix
 from weft.store.records import Entry
 
 TICKS_SHOWN = 100
@@ -143,8 +143,8 @@ def create_backfill(context: Given, data: JSONBody[BackfillBody]) -> BackfillVie
     backfill = begin(
         data.workflow,
         scheduled.schedule,
-        _seconds(data.first),
-        _seconds(data.last),
+        unix(data.first),
+        unix(data.last),
         only=data.only,
         reverse=data.reverse,
         max_active=data.max_active,
@@ -210,11 +210,6 @@ def _plan(context: Context, backfill: Backfill) -> PlanView:
         typical_s=plan.typical_s,
         estimate_s=plan.estimate_s,
     )
-
-
-def _seconds(at: datetime) -> float:
-    """A moment; one without a zone is in UTC."""
-    return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
 
 
 def _view(name: str, value: Backfill, plan: PlanView | None = None) -> BackfillView:

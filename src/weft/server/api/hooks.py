@@ -139,7 +139,7 @@ def _receive(context: Context, name: str, headers: dict[str, str], body: bytes) 
         raise NotAuthenticated(_NO_HOOK, where=name, hint="check the secret, and the sender's clock")
     delivery = next((headers[each] for each in DELIVERY_HEADERS if headers.get(each)), "")
     known = f"hook:{name}:{delivery}"[:250] if delivery else ""
-    return tell(context, entry.value.event, _payload(body), name=known)
+    return tell(context, entry.value.event, _payload(body), key=known)
 
 
 def _signed(context: Context, entry: Entry[Hook], headers: dict[str, str], body: bytes) -> bool:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 
 from weft.engine.triggers import ASSETS, HAPPENINGS, Triggers, happen
 from weft.model.errors import RequestTooLarge
@@ -12,8 +12,8 @@ from weft.model.tokens import Role
 from weft.model.triggers import Armed, AssetEntry, Happening, Source
 from weft.projects.records import TRIGGERS
 from weft.server.context import Context, Given
-from weft.server.paging import Page, page_of_records
-from weft.server.parameters import IdempotencyKey, Limit, Name, PageToken, Prefix
+from weft.server.paging import Order, Page, has, page_in_time, page_of_records
+from weft.server.parameters import Find, IdempotencyKey, InOrder, Limit, Name, PageToken, Prefix
 from weft.server.routing import act, create, read
 from weft.server.views import maybe_moment, moment
 from weft.store.records import Entry
@@ -157,9 +157,34 @@ def show_asset(context: Given, name: Name) -> AssetView:
 
 
 @read("/happenings")
-def list_happenings(context: Given, limit: Limit = 100, page_token: PageToken = None) -> Page[HappeningView]:
-    """List what happened, as long as it is kept, by id."""
-    return page_of_records(context.store, HAPPENINGS, _happening, limit=limit, token=page_token)
+def list_happenings(
+    context: Given,
+    source: Annotated[Source | None, QueryParameter(description="Only what came from there.")] = None,
+    name: Annotated[str, QueryParameter(description="Only of this name.", max_length=250)] = "",
+    find: Find = "",
+    order: InOrder = Order.NEWEST,
+    limit: Limit = 100,
+    page_token: PageToken = None,
+) -> Page[HappeningView]:
+    """List what happened, as long as it is kept, the newest first."""
+
+    def keep(each: Happening) -> bool:
+        return (
+            source in (None, each.source)
+            and name in ("", each.name)
+            and (not find or has(find, each.source, each.name, each.run, each.by))
+        )
+
+    return page_in_time(
+        context.store,
+        HAPPENINGS,
+        _happening,
+        order=order,
+        limit=limit,
+        token=page_token,
+        keep=keep if source or name or find else None,
+        filters=(source, name, find),
+    )
 
 
 @create("/happenings", Role.OPERATOR)
@@ -167,12 +192,12 @@ def send_happening(
     context: Given, data: JSONBody[HappeningBody], idempotency_key: IdempotencyKey = None
 ) -> HappeningView:
     """Say that something happened: triggers that wait for it make their runs."""
-    name = "" if idempotency_key is None else f"key:{context.identity.name}:{idempotency_key}"
-    return tell(context, data.name, data.payload, source=Source(data.source), name=name)
+    key = "" if idempotency_key is None else f"key:{context.identity.name}:{idempotency_key}"
+    return tell(context, data.name, data.payload, source=Source(data.source), key=key)
 
 
 def tell(
-    context: Context, about: str, payload: Any, *, source: Source = Source.EVENT, name: str = ""
+    context: Context, about: str, payload: Any, *, source: Source = Source.EVENT, key: str = ""
 ) -> HappeningView:
     """Let triggers know of something that came through the API.
 
@@ -186,10 +211,10 @@ def tell(
             hint="store it elsewhere, and send where it is",
         )
     happening = Happening(
-        source=source, name=about, at=context.now, payload=payload, by=context.identity.name
+        source=source, name=about, at=context.now, payload=payload, by=context.identity.name, key=key
     )
     services = context.services
-    name = happen(context.store, happening, clock=services.clock, name=name, entropy=services.entropy)
+    name = happen(context.store, happening, clock=services.clock, entropy=services.entropy)
     return _happening(HAPPENINGS.require(context.store, name))
 
 

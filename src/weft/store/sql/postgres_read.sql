@@ -100,6 +100,10 @@ SELECT kind, name, body, revision, at, due_at FROM record WHERE kind = $1 AND na
 SELECT kind, name, body, revision, at, due_at FROM record
 WHERE kind = $1 AND name > $2 AND name >= $3 AND name < $4 ORDER BY name LIMIT $5;
 
+-- name: last_records
+SELECT kind, name, body, revision, at, due_at FROM record
+WHERE kind = $1 AND name >= $2 AND name < $3 ORDER BY name DESC LIMIT $4;
+
 -- name: due
 SELECT kind, name, body, revision, at, due_at FROM record
 WHERE kind = $1 AND due_at <= $2 ORDER BY due_at, name LIMIT $3;

@@ -105,6 +105,10 @@ SELECT kind, name, body, revision, at, due_at FROM record WHERE kind = ? AND nam
 SELECT kind, name, body, revision, at, due_at FROM record
 WHERE kind = ? AND name > ? AND name >= ? AND name < ? ORDER BY name LIMIT ?;
 
+-- name: last_records
+SELECT kind, name, body, revision, at, due_at FROM record
+WHERE kind = ? AND name >= ? AND name < ? ORDER BY name DESC LIMIT ?;
+
 -- name: due
 SELECT kind, name, body, revision, at, due_at FROM record
 WHERE kind = ? AND due_at <= ? ORDER BY due_at, name LIMIT ?;

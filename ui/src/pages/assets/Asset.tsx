@@ -4,7 +4,6 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactElement, useMemo } from "react";
 import { ApiError, api, got } from "@/api/client";
-import { HAPPENINGS } from "@/api/happenings";
 import { Copy } from "@/kit/Copy";
 import { Facts } from "@/kit/Page";
 import { Loaded } from "@/kit/Problem";
@@ -92,27 +91,30 @@ function Workflows({ names }: { names: readonly string[] }): ReactElement {
 }
 
 function History({ name }: { name: string }): ReactElement {
-  const query = useQuery(HAPPENINGS);
+  const query = useQuery({
+    queryKey: ["acts", "happenings", name],
+    queryFn: ({ signal }) =>
+      got(
+        api.GET("/api/v1/happenings", { params: { query: { source: "asset", name, limit: SHOWN } }, signal }),
+      ),
+  });
   return (
     <div>
       <h3>Updates</h3>
       <Loaded query={query} rows={4}>
-        {(happenings) => {
-          const updates = happenings.filter((each) => each.source === "asset" && each.name === name);
+        {({ items: updates, next }) => {
           if (updates.length === 0) return <p className="muted">None is kept.</p>;
           return (
             <>
               <ol className="asset-updates">
-                {updates.slice(0, SHOWN).map((each) => (
+                {updates.map((each) => (
                   <li key={each.id}>
                     <Time at={each.at} />
                     {each.run ? <RunLink run={each.run} /> : <span>{each.by}</span>}
                   </li>
                 ))}
               </ol>
-              {updates.length > SHOWN && (
-                <p className="muted">{countText(updates.length - SHOWN)} more are kept.</p>
-              )}
+              {next && <p className="muted">More are kept.</p>}
             </>
           );
         }}

@@ -1,12 +1,10 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { type ReactElement, useCallback } from "react";
+import type { ReactElement } from "react";
 import { api, got, type Schemas } from "@/api/client";
-import { PAGE_SIZE } from "@/api/everything";
+import { useNewest } from "@/api/newest";
 import { Button } from "@/kit/Button";
 import { type Column, DataTable } from "@/kit/DataTable";
 import { Dialog, DialogActions } from "@/kit/Dialog";
-import { finds } from "@/kit/Find";
 import { Empty, Facts, Panel } from "@/kit/Page";
 import { Loaded } from "@/kit/Problem";
 import { Time } from "@/kit/Time";
@@ -35,20 +33,16 @@ const COLUMNS: Column<Happening>[] = [
   },
 ];
 
-/** Events, asset updates and files that triggers watch, in the order of time and read as one scrolls. */
+const EVERY_MS = 5000;
+
+/** Events, asset updates and files that triggers watch, the newest first and read as one scrolls. */
 export function Happenings({ find, at }: { find: string | undefined; at: string | undefined }): ReactElement {
   const navigate = useNavigate();
-  const query = useInfiniteQuery({
-    queryKey: ["happenings"],
-    queryFn: ({ pageParam }) =>
-      got(api.GET("/api/v1/happenings", { params: { query: { limit: PAGE_SIZE, page: pageParam } } })),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (last) => last.next ?? undefined,
-  });
-  const { fetchNextPage, hasNextPage, isFetching } = query;
-  const more = useCallback(() => {
-    if (hasNextPage && !isFetching) void fetchNextPage();
-  }, [fetchNextPage, hasNextPage, isFetching]);
+  const query = useNewest(
+    ["happenings", find],
+    (asked, signal) => got(api.GET("/api/v1/happenings", { params: { query: { ...asked, find } }, signal })),
+    { everyMs: EVERY_MS },
+  );
   const show = (id?: string): void =>
     void navigate({
       to: "/audit",
@@ -56,22 +50,23 @@ export function Happenings({ find, at }: { find: string | undefined; at: string 
     });
   return (
     <Loaded query={query}>
-      {({ pages }) => {
-        const all = pages.flatMap((each) => each.items);
+      {(all) => {
         const chosen = all.find((each) => each.id === at);
         return (
           <Panel flush>
             <DataTable
               label="Events"
               columns={COLUMNS}
-              rows={all.filter((each) => finds(find, each.name, each.source, each.run, each.by))}
+              rows={all}
               rowKey={(each) => each.id}
               onOpen={(each) => show(each.id)}
               current={at}
-              onEnd={more}
+              onEnd={query.more}
               fit={18}
               empty={
-                all.length > 0 ? (
+                !query.complete ? (
+                  <Empty title="Looking further back" />
+                ) : find ? (
                   <Empty title="Nothing like that" />
                 ) : (
                   <Empty title="Nothing happened yet">

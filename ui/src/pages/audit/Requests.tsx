@@ -1,15 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { type ReactElement, useMemo } from "react";
+import { type ReactElement, useMemo, useState } from "react";
 import { api, got, type Schemas } from "@/api/client";
-import { everything } from "@/api/everything";
+import { useNewest } from "@/api/newest";
 import { useMay } from "@/app/me";
 import { Button } from "@/kit/Button";
 import { Copy } from "@/kit/Copy";
 import { type Column, DataTable } from "@/kit/DataTable";
 import { Dialog, DialogActions } from "@/kit/Dialog";
 import { Select } from "@/kit/Field";
-import { finds } from "@/kit/Find";
 import { Empty, Facts, Panel } from "@/kit/Page";
 import { Loaded } from "@/kit/Problem";
 import { StateMark } from "@/kit/StateMark";
@@ -30,6 +29,7 @@ interface Search {
 }
 
 const ALL = "all";
+const OUTCOMES = ["done", "refused", "failed"] as const;
 const HOURS: Record<string, number> = { "1h": 1, "24h": 24, "7d": 168 };
 
 function Outcome({ entry }: { entry: Entry }): ReactElement {
@@ -73,46 +73,47 @@ export function Requests(search: Search): ReactElement {
   const put = (change: Partial<Search>): void =>
     void navigate({ to: "/audit", search: { ...search, ...change }, replace: !("at" in change) });
   const may = useMay("admin");
-  const query = useQuery({
-    queryKey: ["audit"],
+  const { who, find } = search;
+  const outcome = OUTCOMES.find((each) => each === search.outcome);
+  const hours = HOURS[search.since ?? ""];
+  // Held while one scrolls: the pages of one list have one beginning.
+  const [anew, setAnew] = useState(0);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: reading anew moves the beginning
+  const since = useMemo(
+    () => (hours ? new Date(Date.now() - hours * 3_600_000).toISOString() : undefined),
+    [hours, anew],
+  );
+  const query = useNewest(
+    ["audit", who, outcome, since, find],
+    (asked, signal) =>
+      got(api.GET("/api/v1/audit", { params: { query: { ...asked, who, outcome, since, find } }, signal })),
+    { enabled: may },
+  );
+  const people = useQuery({
+    queryKey: ["audit", "people"],
     enabled: may,
-    queryFn: async () => {
-      const read = await everything((page) =>
-        got(api.GET("/api/v1/audit", { params: { query: { limit: 1000, page } } })),
-      );
-      return { items: read.items.reverse(), more: read.more };
+    queryFn: async ({ signal }) => {
+      const { items } = await got(api.GET("/api/v1/audit", { params: { query: { limit: 1000 } }, signal }));
+      return [...new Set(items.map((each) => each.who))].sort();
     },
   });
-  const people = useMemo(
-    () => [...new Set((query.data?.items ?? []).map((each) => each.who))].sort(),
-    [query.data],
-  );
-  const chosen = query.data?.items.find((each) => each.id === search.at);
-  const hours = HOURS[search.since ?? ""];
-  const from = hours ? query.dataUpdatedAt - hours * 3_600_000 : 0;
-  const keep = (each: Entry): boolean =>
-    (!search.who || each.who === search.who) &&
-    (!search.outcome || outcomeOf(each.status) === search.outcome) &&
-    Date.parse(each.at) >= from &&
-    finds(
-      search.find,
-      each.who,
-      each.operation,
-      operationText(each.operation),
-      subjectText(each.path),
-      each.code,
-    );
+  const names = [...new Set([...(people.data ?? []), ...(who ? [who] : [])])];
+  const chosen = query.data?.find((each) => each.id === search.at);
+  const filtered = Boolean(who || outcome || since || find);
+  const readAnew = (): void => {
+    if (hours) setAnew(anew + 1);
+    else query.refetch();
+  };
   return (
     <Loaded query={query}>
-      {({ items, more }) => {
-        const rows = items.filter(keep);
+      {(rows) => {
         return (
           <>
             <div className="audit-filters">
               <Select
                 label="Who"
                 value={search.who ?? ALL}
-                options={[[ALL, "Everybody"], ...people.map((each) => [each, each] as const)]}
+                options={[[ALL, "Everybody"], ...names.map((each) => [each, each] as const)]}
                 onChange={(who) => put({ who: who === ALL ? undefined : who })}
               />
               <Select
@@ -138,10 +139,10 @@ export function Requests(search: Search): ReactElement {
                 onChange={(since) => put({ since: since === ALL ? undefined : since })}
               />
               <span className="muted num" role="status">
-                {countText(rows.length)} of {countText(items.length)}
-                {more && ", and later ones that are not read here"}
+                {countText(rows.length)}
+                {!query.complete && " and more"}
               </span>
-              <Button onPress={() => void query.refetch()}>Read anew</Button>
+              <Button onPress={readAnew}>Read anew</Button>
             </div>
             <Panel flush>
               <DataTable
@@ -151,9 +152,12 @@ export function Requests(search: Search): ReactElement {
                 rowKey={(each) => each.id}
                 onOpen={(each) => put({ at: each.id })}
                 current={search.at}
+                onEnd={query.more}
                 fit={18}
                 empty={
-                  items.length > 0 ? (
+                  !query.complete ? (
+                    <Empty title="Looking further back" />
+                  ) : filtered ? (
                     <Empty title="Nothing like that">Take a filter away.</Empty>
                   ) : (
                     <Empty title="Nobody changed anything yet">

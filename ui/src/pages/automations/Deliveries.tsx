@@ -7,7 +7,6 @@ import { Button } from "@/kit/Button";
 import { Copy } from "@/kit/Copy";
 import { type Column, DataTable } from "@/kit/DataTable";
 import { Dialog, DialogActions, sayError } from "@/kit/Dialog";
-import { finds } from "@/kit/Find";
 import { Empty, Facts, Panel } from "@/kit/Page";
 import { Loaded } from "@/kit/Problem";
 import { StateMark } from "@/kit/StateMark";
@@ -60,7 +59,7 @@ const COLUMNS: Column<Delivery>[] = [
 
 /** What automations did outside, the newest first. */
 export function Deliveries({ find, at }: { find: string | undefined; at: string | undefined }): ReactElement {
-  const query = useDeliveries(true);
+  const query = useDeliveries(find);
   const navigate = useNavigate();
   const show = (id?: string): void =>
     void navigate({ to: "/automations", search: { tab: "history", find, at: id, edit: undefined } });
@@ -72,24 +71,16 @@ export function Deliveries({ find, at }: { find: string | undefined; at: string 
           <DataTable
             label="History"
             columns={COLUMNS}
-            rows={all.filter((each) =>
-              finds(
-                find,
-                each.automation,
-                each.what,
-                each.workflow,
-                each.run,
-                each.state,
-                each.lane,
-                each.error,
-              ),
-            )}
+            rows={all}
             rowKey={(each) => each.id}
             onOpen={(each) => show(each.id)}
             current={at}
+            onEnd={query.more}
             fit={18}
             empty={
-              all.length > 0 ? (
+              !query.complete ? (
+                <Empty title="Looking further back" />
+              ) : find ? (
                 <Empty title="Nothing like that" />
               ) : (
                 <Empty title="Nothing was sent yet">

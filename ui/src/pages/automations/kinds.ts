@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { api, got, type Schemas } from "@/api/client";
 import { everything } from "@/api/everything";
+import { type Newest, useNewest } from "@/api/newest";
 import { replacing } from "@/app/writing";
 
 export type Definition = Schemas["DefinitionView"];
@@ -26,17 +27,13 @@ export const useDefinitions = (kind: Kind) =>
 
 const DELIVERIES_EVERY_MS = 5000;
 
-/** The newest first. */
-export const useDeliveries = (on: boolean) =>
-  useQuery({
-    queryKey: ["deliveries"],
-    queryFn: async () => {
-      const all = await everything((page) => got(api.GET("/api/v1/deliveries", paged(page))));
-      return all.items.reverse();
-    },
-    enabled: on,
-    refetchInterval: DELIVERIES_EVERY_MS,
-  });
+/** The newest first, as far as they were read. */
+export const useDeliveries = (find: string | undefined): Newest<Delivery> =>
+  useNewest(
+    ["deliveries", find],
+    (query, signal) => got(api.GET("/api/v1/deliveries", { params: { query: { ...query, find } }, signal })),
+    { everyMs: DELIVERIES_EVERY_MS },
+  );
 
 export function put(
   kind: Kind,

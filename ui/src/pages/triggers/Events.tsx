@@ -1,9 +1,10 @@
 /** What happened: events that people and programs sent, assets that were updated, runs that ended, files. */
 
-import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { type ReactElement, useCallback, useMemo } from "react";
-import { HAPPENINGS, type HappeningView } from "@/api/happenings";
+import { type ReactElement, useCallback } from "react";
+import { api, got } from "@/api/client";
+import type { HappeningView } from "@/api/happenings";
+import { useNewest } from "@/api/newest";
 import { Button } from "@/kit/Button";
 import { Copy } from "@/kit/Copy";
 import { type Column, DataTable } from "@/kit/DataTable";
@@ -16,6 +17,8 @@ import { Json } from "@/kit/Value";
 import { SendEvent } from "./SendEvent";
 
 const route = getRouteApi("/triggers");
+
+const EVERY_MS = 5000;
 
 const COLUMNS: Column<HappeningView>[] = [
   { key: "at", title: "When", width: "minmax(140px, 0.8fr)", cell: (each) => <Time at={each.at} /> },
@@ -40,9 +43,13 @@ const COLUMNS: Column<HappeningView>[] = [
 ];
 
 export function Events(): ReactElement {
-  const { at, edit, find = "" } = route.useSearch();
+  const { at, edit, find } = route.useSearch();
   const navigate = route.useNavigate();
-  const query = useQuery(HAPPENINGS);
+  const query = useNewest(
+    ["happenings", find],
+    (asked, signal) => got(api.GET("/api/v1/happenings", { params: { query: { ...asked, find } }, signal })),
+    { everyMs: EVERY_MS },
+  );
   const close = useCallback(
     () => void navigate({ search: (old) => ({ ...old, at: undefined, edit: undefined }) }),
     [navigate],
@@ -50,12 +57,6 @@ export function Events(): ReactElement {
   const open = (id: string | undefined, form?: string): void =>
     void navigate({ search: (old) => ({ ...old, at: id, edit: form }) });
   const items = query.data;
-  const shown = useMemo(() => {
-    const wanted = find.toLowerCase();
-    return (items ?? []).filter((each) =>
-      `${each.source} ${each.name} ${each.by} ${each.run}`.toLowerCase().includes(wanted),
-    );
-  }, [items, find]);
   const chosen = items?.find((each) => each.id === at);
   return (
     <Split
@@ -67,13 +68,14 @@ export function Events(): ReactElement {
         ) : chosen ? (
           <Details happening={chosen} />
         ) : at && items ? (
-          <p className="muted">It is not kept any more.</p>
+          <p className="muted">{query.complete ? "It is not kept any more." : "It is further back."}</p>
         ) : null
       }
     >
       <div className="triggers-bar">
         <span className="muted">
-          {items && `${items.length.toLocaleString("en-US")} are kept, the newest first`}
+          {items &&
+            `${items.length.toLocaleString("en-US")}${query.complete ? " are kept" : " and more"}, the newest first`}
         </span>
         <Button onPress={() => open(undefined, "event")}>Send an event</Button>
       </div>
@@ -83,12 +85,17 @@ export function Events(): ReactElement {
             <DataTable
               label="Events"
               columns={at || edit ? COLUMNS.filter((each) => !each.wide) : COLUMNS}
-              rows={shown}
+              rows={items ?? []}
               rowKey={(each) => each.id}
               current={at ?? null}
               onOpen={(each) => open(each.id)}
+              onEnd={query.more}
               empty={
-                <Empty title={find ? "Nothing fits" : "Nothing happened yet"}>
+                <Empty
+                  title={
+                    !query.complete ? "Looking further back" : find ? "Nothing fits" : "Nothing happened yet"
+                  }
+                >
                   {!find &&
                     "Ends of runs, updates of assets, files that arrive and events that are sent stand here."}
                 </Empty>
