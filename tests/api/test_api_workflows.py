@@ -62,6 +62,7 @@ def test_workflows_are_listed_shown_and_drawn(client: Client) -> None:
         "required": False,
         "schema": {"type": "integer"},
         "fact": "",
+        "default": 1,
         "doc": "",
     }
     graph = client.get("/api/v1/workflows/chain/graph").json()

@@ -143,6 +143,9 @@ def test_a_backfill_is_planned_made_and_steered(service: Service, client: Client
     made = client.post("/api/v1/backfills", json=body).json()
     assert (made["stage"], made["total"]) == ("running", 10)
     name = made["id"]
+    for workflow, count in (("", 1), ("doubled", 1), ("chain", 0)):
+        listed = client.get("/api/v1/backfills", params={"workflow": workflow})
+        assert len(listed.json()["items"]) == count
     for act, stage in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
         assert client.post(f"/api/v1/backfills/{name}/{act}").json()["stage"] == stage
     assert client.post(f"/api/v1/backfills/{name}/resume").status_code in (400, 409, 422)

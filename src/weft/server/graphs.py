@@ -1,11 +1,16 @@
 """A graph as pages draw it: nodes with their edges, group by group. What it leaves out is not for drawing."""
 
-import msgspec
+from typing import Any
 
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from weft.artifacts.artifacts import Artifacts
 from weft.model.calls import Call, ContainerCall, GroupCall, PythonCall, WaitCall
 from weft.model.edges import upstream_of
 from weft.model.graph import Graph, Group, Node, Parameter
 from weft.model.rules import TriggerRule
+from weft.server.views import json_of
 
 
 class NodeView(msgspec.Struct, kw_only=True):
@@ -66,6 +71,7 @@ class ParameterView(msgspec.Struct, kw_only=True):
         required: Whether it needs a value.
         schema: JSON Schema of its type.
         fact: The fact of the run that is its default, such as ``logical_date``.
+        default: What it is if it is left out; absent if that is no plain data, large, or nothing.
         doc: For people.
     """
 
@@ -73,6 +79,7 @@ class ParameterView(msgspec.Struct, kw_only=True):
     required: bool
     schema: dict[str, object] = {}
     fact: str = ""
+    default: Any | UnsetType = UNSET
     doc: str = ""
 
 
@@ -98,26 +105,28 @@ class GraphView(msgspec.Struct, kw_only=True):
     tags: list[str] = []
 
 
-def graph_view(graph: Graph) -> GraphView:
+def graph_view(graph: Graph, artifacts: Artifacts) -> GraphView:
     """A graph for drawing."""
     return GraphView(
         workflow=graph.workflow,
         dialect=graph.dialect,
         root=_node(graph.root),
         groups={name: _nodes(group) for name, group in graph.groups.items()},
-        params=[parameter_view(each) for each in graph.params],
+        params=[parameter_view(each, artifacts) for each in graph.params],
         doc=graph.doc,
         tags=list(graph.tags),
     )
 
 
-def parameter_view(parameter: Parameter) -> ParameterView:
+def parameter_view(parameter: Parameter, artifacts: Artifacts) -> ParameterView:
     """A parameter for a form."""
+    default = parameter.default
     return ParameterView(
         name=parameter.name,
         required=parameter.required,
         schema=parameter.schema,
         fact=parameter.fact,
+        default=UNSET if default is None or default.inline is None else json_of(default, artifacts),
         doc=parameter.doc,
     )
 

@@ -279,14 +279,19 @@ def value_view(
         return None
     view = ValueView(format=result.format, size=result.size)
     if result.size <= (VALUE_MAX if whole else INLINE_MAX):
-        try:
-            plain = msgspec.to_builtins(artifacts.loads(result), str_keys=True)
-            view.value = msgspec.json.decode(_encode(plain))
-            return view
-        except (WeftError, TypeError, ValueError, OverflowError, RecursionError):
-            view.value = UNSET  # No JSON for it, or not ours to open.
-    view.preview = artifacts.preview(result, limit=limit)
+        view.value = json_of(result, artifacts)
+    if view.value is UNSET:
+        view.preview = artifacts.preview(result, limit=limit)
     return view
+
+
+def json_of(result: Result, artifacts: Artifacts) -> Any | UnsetType:
+    """A stored value as JSON; unset if there is no JSON for it, or it is not ours to open."""
+    try:
+        plain = msgspec.to_builtins(artifacts.loads(result), str_keys=True)
+        return msgspec.json.decode(_encode(plain))
+    except (WeftError, TypeError, ValueError, OverflowError, RecursionError):
+        return UNSET
 
 
 def run_view(row: RunRow, annotation: Annotation | None = None) -> RunView:

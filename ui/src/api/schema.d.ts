@@ -122,7 +122,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List backfills, the oldest first */
+        /** List backfills, the newest first */
         get: operations["list_backfills"];
         put?: never;
         /** Make a backfill and begin with it, or plan one: `dry_run` changes nothing and has no id */
@@ -2865,6 +2865,8 @@ export interface components {
         };
         /** @description A parameter of a workflow. */
         ParameterView: {
+            /** @description What it is if it is left out; absent if that is no plain data, large, or nothing. */
+            default?: unknown;
             /**
              * @description For people.
              * @default
@@ -4271,8 +4273,12 @@ export interface operations {
             query?: {
                 /** @description How many at most. */
                 limit?: number;
+                /** @description Which end comes first. */
+                order?: components["schemas"]["Order"];
                 /** @description `next` of the page before, with the same filters. */
                 page?: string;
+                /** @description Only of this workflow. */
+                workflow?: string;
             };
             header?: never;
             path?: never;
@@ -4280,7 +4286,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description List backfills, the oldest first. */
+            /** @description List backfills, the newest first. */
             200: {
                 headers: {
                     /** @description The request's id, as in the logs. */

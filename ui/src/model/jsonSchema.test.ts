@@ -95,12 +95,16 @@ it("asks for all parameters of a workflow", () =>
     schemaOfParameters([
       { name: "day", required: false, schema: { type: "string" }, fact: "logical_date" },
       { name: "n", required: true, schema: { type: "integer" }, doc: "How many." },
+      { name: "of", required: false, schema: { type: "string" }, doc: "Which.", default: "all" },
+      { name: "no", required: false, schema: {}, default: null },
     ]),
   ).toEqual({
     type: "object",
     properties: {
       day: { type: "string", title: "day", description: "Left out, it is the run's logical date." },
       n: { type: "integer", title: "n", description: "How many." },
+      of: { type: "string", title: "of", description: 'Which. Left out, it is "all".' },
+      no: { title: "no", description: "Left out, it is null." },
     },
     required: ["n"],
   }));

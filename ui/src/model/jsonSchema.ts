@@ -270,6 +270,17 @@ interface Parameter {
   schema?: JsonSchema;
   doc?: string;
   fact?: string;
+  default?: unknown;
+}
+
+/** Characters of a default that a form tells. */
+const TOLD = 120;
+
+function leftOut({ fact, default: value }: Parameter): string {
+  if (fact) return `Left out, it is the run's ${fact.replaceAll("_", " ")}.`;
+  if (value === undefined) return "";
+  const text = JSON.stringify(value);
+  return `Left out, it is ${text.length > TOLD ? `${text.slice(0, TOLD)}…` : text}.`;
 }
 
 /** A workflow's parameters as one schema, so that a form can ask for all of them. */
@@ -278,11 +289,7 @@ export function schemaOfParameters(params: readonly Parameter[]): JsonSchema {
     type: "object",
     properties: Object.fromEntries(
       params.map((each) => {
-        const notes = [
-          each.doc,
-          each.fact ? `Left out, it is the run's ${each.fact.replaceAll("_", " ")}.` : "",
-        ];
-        const description = notes.filter(Boolean).join(" ");
+        const description = [each.doc, leftOut(each)].filter(Boolean).join(" ");
         return [each.name, { ...each.schema, title: each.name, ...(description ? { description } : {}) }];
       }),
     ),

@@ -356,6 +356,7 @@ class ParameterView(msgspec.Struct, kw_only=True):
     """A parameter of a workflow.
 
     Attributes:
+        default: What it is if it is left out; absent if that is no plain data, large, or nothing.
         doc: For people.
         fact: The fact of the run that is its default, such as `logical_date`.
         name: Its name.
@@ -365,6 +366,7 @@ class ParameterView(msgspec.Struct, kw_only=True):
 
     name: str
     required: bool
+    default: Any | UnsetType = UNSET
     doc: str = ""
     fact: str = ""
     schema: dict[str, Any] = {}

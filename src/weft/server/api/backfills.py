@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 
 from weft.engine.backfills import BACKFILLS, Backfills, begin, foresee
 from weft.model.backfills import Backfill, Only
@@ -13,8 +13,8 @@ from weft.model.errors import UsageError
 from weft.model.tokens import Role
 from weft.projects.records import SCHEDULES
 from weft.server.context import Context, Given
-from weft.server.paging import Page, page_of_records
-from weft.server.parameters import Limit, Name, PageToken
+from weft.server.paging import Order, Page, page_in_time
+from weft.server.parameters import InOrder, Limit, Name, PageToken
 from weft.server.routing import act, create, read
 from weft.server.views import maybe_moment, moment, unix
 from weft.store.records import Entry
@@ -129,10 +129,23 @@ class BackfillView(msgspec.Struct, kw_only=True):
 
 
 @read("/backfills")
-def list_backfills(context: Given, limit: Limit = 100, page_token: PageToken = None) -> Page[BackfillView]:
-    """List backfills, the oldest first."""
-    return page_of_records(
-        context.store, BACKFILLS, lambda each: _view(each.name, each.value), limit=limit, token=page_token
+def list_backfills(
+    context: Given,
+    workflow: Annotated[str, QueryParameter(description="Only of this workflow.", max_length=250)] = "",
+    order: InOrder = Order.NEWEST,
+    limit: Limit = 100,
+    page_token: PageToken = None,
+) -> Page[BackfillView]:
+    """List backfills, the newest first."""
+    return page_in_time(
+        context.store,
+        BACKFILLS,
+        lambda each: _view(each.name, each.value),
+        order=order,
+        limit=limit,
+        token=page_token,
+        keep=(lambda each: each.workflow == workflow) if workflow else None,
+        filters=(workflow,),
     )
 
 

@@ -202,7 +202,7 @@ def count_tasks(context: Given, run: RunRef) -> dict[str, int]:
 @read("/runs/{run:str}/graph")
 def show_run_graph(context: Given, run: RunRef) -> GraphView:
     """Show the graph of the version that a run runs."""
-    return graph_view(context.store.graph(context.store.run(run).graph))
+    return graph_view(context.store.graph(context.store.run(run).graph), context.services.artifacts)
 
 
 @read("/runs/{run:str}/why")

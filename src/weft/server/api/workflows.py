@@ -110,13 +110,13 @@ def list_workflows(
             break
         after = entries[-1].name
     page = page_of(found, limit, query, found[limit - 1].name if len(found) > limit else None)
-    return Page(items=[_view(each.value) for each in page.items], next=page.next)
+    return Page(items=[_view(context, each.value) for each in page.items], next=page.next)
 
 
 @read("/workflows/{name:str}")
 def show_workflow(context: Given, name: Name) -> WorkflowView:
     """Show a deployed workflow."""
-    return _view(WORKFLOWS.require(context.store, name).value)
+    return _view(context, WORKFLOWS.require(context.store, name).value)
 
 
 @read("/workflows/{name:str}/versions")
@@ -146,21 +146,21 @@ def show_workflow_graph(
     ] = None,
 ) -> GraphView:
     """Show the graph of a workflow's version."""
-    return graph_view(context.store.graph(_digest(context, name, version)))
+    return graph_view(context.store.graph(_digest(context, name, version)), context.services.artifacts)
 
 
 @act("/workflows/{name:str}/pause", Role.OPERATOR)
 def pause_workflow(context: Given, name: Name) -> WorkflowView:
     """Let a workflow's schedules and triggers rest. Runs that are there go on."""
     context.services.workflows.pause(name, by=context.identity.name)
-    return _view(WORKFLOWS.require(context.store, name).value)
+    return _view(context, WORKFLOWS.require(context.store, name).value)
 
 
 @act("/workflows/{name:str}/resume", Role.OPERATOR)
 def resume_workflow(context: Given, name: Name) -> WorkflowView:
     """Let a workflow's schedules and triggers go on."""
     context.services.workflows.resume(name, by=context.identity.name)
-    return _view(WORKFLOWS.require(context.store, name).value)
+    return _view(context, WORKFLOWS.require(context.store, name).value)
 
 
 def _digest(context: Context, name: str, version: int | None) -> str:
@@ -172,7 +172,7 @@ def _digest(context: Context, name: str, version: int | None) -> str:
     return found.value.graph
 
 
-def _view(entry: WorkflowEntry) -> WorkflowView:
+def _view(context: Context, entry: WorkflowEntry) -> WorkflowView:
     return WorkflowView(
         name=entry.name,
         project=entry.project,
@@ -182,7 +182,7 @@ def _view(entry: WorkflowEntry) -> WorkflowView:
         file=entry.file,
         line=entry.line,
         graph=entry.graph,
-        params=[parameter_view(each) for each in entry.params],
+        params=[parameter_view(each, context.services.artifacts) for each in entry.params],
         schedules=[each.name for each in entry.schedules],
         max_active_runs=entry.max_active_runs,
         tags=list(entry.tags),

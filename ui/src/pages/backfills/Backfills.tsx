@@ -34,7 +34,7 @@ export default function Backfills(): ReactElement {
       const { items } = await everything((page) =>
         got(api.GET("/api/v1/backfills", { params: { query: { limit: 1000, page } }, signal })),
       );
-      return items.reverse();
+      return items;
     },
     refetchInterval: 15_000,
   });

@@ -100,9 +100,11 @@ export default function BackfillsTab({ workflow }: TabProps): ReactElement {
     queryKey: workflowKey(name, "backfills"),
     queryFn: async ({ signal }) => {
       const { items } = await everything((page) =>
-        got(api.GET("/api/v1/backfills", { params: { query: { limit: 1000, page } }, signal })),
+        got(
+          api.GET("/api/v1/backfills", { params: { query: { workflow: name, limit: 1000, page } }, signal }),
+        ),
       );
-      return items.filter((each) => each.workflow === name).reverse();
+      return items;
     },
   });
   const can = (schedules.data?.length ?? 0) > 0;

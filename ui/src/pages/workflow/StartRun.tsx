@@ -75,7 +75,7 @@ export function StartRun({ workflow, onClose }: Props): ReactElement {
         ) : (
           <>
             {workflow.params.some((each) => !each.required) && (
-              <p className="muted">What is left empty has the default that the code gives it.</p>
+              <p className="muted">What is left empty has its default.</p>
             )}
             <SchemaForm schema={schema} value={value} onChange={change} errors={{ ...told, ...wrong }} />
           </>
