@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from api_service import Service
@@ -12,6 +13,7 @@ from weft import current, flow, task
 from weft.core import ticking
 from weft.model.schedules import Cron, Every, Schedule
 from weft.projects.records import SCHEDULES
+from weft.projects.registry import deploy
 
 Client = TestClient[Litestar]
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)
@@ -119,6 +121,50 @@ def test_a_schedule_is_paused_resumed_and_triggered(service: Service, client: Cl
     assert resumed["due_at"] is not None
     assert client.post(f"{schedule}/trigger").json()["waiting"] == 1
     assert SCHEDULES.due(service.store, before=service.engine.clock.now())
+
+
+def test_a_workflow_is_forgotten_with_what_belongs_to_it(service: Service, client: Client) -> None:
+    """Its versions and schedules go; its runs and other workflows stay."""
+    for name in ("chain", "doubled"):
+        state = ticking.enrol(name, Schedule(Every(60)), None, 1.0)
+        SCHEDULES.save(service.store, state.name, state, at=1.0)
+    run = service.start("chain")
+    service.ended(run)
+    assert client.delete("/api/v1/workflows/chain").status_code == 204
+    assert client.get("/api/v1/workflows/chain").status_code == 404
+    assert client.delete("/api/v1/workflows/chain").status_code == 404
+    assert client.get("/api/v1/workflows/chain/versions").status_code == 404
+    assert [each["workflow"] for each in client.get("/api/v1/schedules").json()["items"]] == ["doubled"]
+    assert client.get(f"/api/v1/runs/{run}").status_code == 200
+    assert client.get("/api/v1/workflows/doubled/versions").json()["items"]
+
+
+def test_a_project_tells_what_is_wrong_with_its_files(
+    service: Service, client: Client, tmp_path: Path
+) -> None:
+    """With code, file, line and hint; mended and deployed again, nothing is wrong any more."""
+    project = tmp_path / "shop"
+    project.mkdir()
+    (project / "flows.py").write_text("from weft import flow\n@flow\ndef selling() -> int: return 1\n")
+    broken = project / "broken.py"
+    broken.write_text("from weft import flow\nimport nothing_of_the_kind\n")
+
+    def deployed() -> dict[str, Any]:
+        deploy(service.store, service.services.artifacts, tmp_path / "home", str(project), at=5.0, by="ada")
+        found: dict[str, Any] = client.get("/api/v1/projects/shop").json()
+        return found
+
+    shown = deployed()
+    assert client.get("/api/v1/projects").json()["items"] == [shown]
+    assert (shown["source"], shown["deployed_by"], shown["files"]) == (str(project), "ada", 2)
+    assert shown["workflows"] == ["selling"]
+    (problem,) = shown["problems"]
+    assert (problem["file"], problem["line"], problem["workflow"]) == ("broken.py", 2, "")
+    assert problem["code"].startswith("W")
+    assert "nothing_of_the_kind" in problem["what"]
+    broken.write_text("")
+    assert deployed()["problems"] == []
+    assert client.get("/api/v1/projects/nothing").status_code == 404
 
 
 def test_the_server_opens_no_pickle(service: Service, client: Client, tmp_path: Path) -> None:

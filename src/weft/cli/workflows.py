@@ -17,7 +17,6 @@ from weft.model.projects import VersionEntry, WorkflowEntry, version_name
 from weft.observability.terminal import count, paint
 from weft.projects.difference import Difference, difference
 from weft.projects.records import SCHEDULES, VERSIONS, WORKFLOWS
-from weft.projects.registry import forget
 from weft.projects.workflows import Workflows
 
 app = noun("workflows", help="List, show, compare, pause and delete deployed workflows.")
@@ -173,7 +172,7 @@ def delete(names: Annotated[list[str], Parameter(help="Workflows' names.")], /, 
                 hint="say --yes to do it; what its project still defines comes back with the next deploy",
             )
         for each in found:
-            forget(opened.store, each.name, at=time.time())
+            _workflows(opened).forget(each.name)
             say(f"deleted {each.name}" + ("" if each.gone else "; the next deploy brings it back"))
 
 

@@ -129,6 +129,13 @@ class Pools(Group[F]):
     update = updating(operations.show_pool, operations.put_pool)
 
 
+class Projects(Group[F]):
+    """Operations of ``client.projects``."""
+
+    list = listing(operations.list_projects)
+    show = operation(operations.show_project)
+
+
 class Runs(Group[F]):
     """Operations of ``client.runs``."""
 
@@ -231,6 +238,7 @@ class Variables(Group[F]):
 class Workflows(Group[F]):
     """Operations of ``client.workflows``."""
 
+    delete = operation(operations.delete_workflow)
     list = listing(operations.list_workflows)
     list_overviews = listing(operations.list_workflow_overviews)
     list_versions = listing(operations.list_versions)
@@ -261,6 +269,7 @@ class Groups(Generic[F]):
         hooks: Its operations.
         logs: Its operations.
         pools: Its operations.
+        projects: Its operations.
         runs: Its operations.
         schedules: Its operations.
         secrets: Its operations.
@@ -287,6 +296,7 @@ class Groups(Generic[F]):
         self.hooks: Hooks[F] = Hooks(face)
         self.logs: Logs[F] = Logs(face)
         self.pools: Pools[F] = Pools(face)
+        self.projects: Projects[F] = Projects(face)
         self.runs: Runs[F] = Runs(face)
         self.schedules: Schedules[F] = Schedules(face)
         self.secrets: Secrets[F] = Secrets(face)

@@ -92,19 +92,6 @@ def deploy(
         return deploying.run()
 
 
-def forget(store: Store, name: str, *, at: float) -> None:
-    """Delete a workflow with versions, schedules and triggers; its runs stay. A deploy brings it back.
-
-    Raises:
-        NotFound: There is none of this name.
-    """
-    found = WORKFLOWS.require(store, name)
-    versions = [VERSIONS.drop(each.name) for each in VERSIONS.all(store, prefix=f"{name}@")]
-    schedules = [SCHEDULES.drop(each.name) for each in SCHEDULES.all(store, prefix=f"{name}#")]
-    triggers = [TRIGGERS.drop(each.name) for each in TRIGGERS.all(store, prefix=f"{name}#")]
-    store.write([WORKFLOWS.drop(name, expect=found.revision), *versions, *schedules, *triggers], at=at)
-
-
 class _Deploy:
     """One deploy. Files are loaded once, however often the registration is tried."""
 

@@ -28,7 +28,7 @@ from weft.model.graph import Graph, Parameter
 from weft.model.projects import VersionEntry, WorkflowEntry, version_name
 from weft.model.values import Result
 from weft.projects import schema
-from weft.projects.records import VERSIONS, WORKFLOWS
+from weft.projects.records import SCHEDULES, TRIGGERS, VERSIONS, WORKFLOWS
 from weft.projects.unpack import unpack
 from weft.runtime.host import RunRequest
 from weft.store.protocol import Store
@@ -154,6 +154,21 @@ class Workflows:
     def resume(self, name: str, *, by: str) -> None:
         """Let them go on. Raises ``NotFound``."""
         self._set_paused(name, False)
+
+    def forget(self, name: str) -> None:
+        """Delete a workflow with versions, schedules and triggers; its runs stay. A deploy brings it back.
+
+        Raises:
+            NotFound: There is none of this name.
+            Conflict: It was changed meanwhile.
+        """
+        found = self.get(name)
+        store = self._store
+        versions = [VERSIONS.drop(each.name) for each in VERSIONS.all(store, prefix=f"{name}@")]
+        schedules = [SCHEDULES.drop(each.name) for each in SCHEDULES.all(store, prefix=f"{name}#")]
+        triggers = [TRIGGERS.drop(each.name) for each in TRIGGERS.all(store, prefix=f"{name}#")]
+        writes = [WORKFLOWS.drop(name, expect=found.revision), *versions, *schedules, *triggers]
+        store.write(writes, at=self._now())
 
     def _set_paused(self, name: str, paused: bool) -> None:
         for last in (*[False] * (_TRIES - 1), True):

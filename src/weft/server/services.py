@@ -43,6 +43,9 @@ class Workflows(Protocol):
     def ready(self, name: str) -> bool:
         """Whether schedules and triggers may run a workflow now."""
 
+    def forget(self, name: str) -> None:
+        """Delete a workflow with versions, schedules and triggers; its runs stay. Raises ``NotFound``."""
+
     def pause(self, name: str, *, by: str) -> None:
         """Let a workflow's schedules and triggers rest. Raises ``NotFound``."""
 

@@ -523,6 +523,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List deployed projects by name, each with what is wrong with its files */
+        get: operations["list_projects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a deployed project, with what is wrong with its files */
+        get: operations["show_project"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ready": {
         parameters: {
             query?: never;
@@ -1483,7 +1517,11 @@ export interface paths {
         get: operations["show_workflow"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Forget a workflow with its versions, schedules and triggers; its runs stay
+         * @description What its project still defines comes back with the next deploy.
+         */
+        delete: operations["delete_workflow"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2359,6 +2397,25 @@ export interface components {
             /** @description The exception's qualified name, or the name of a Weft error. */
             type: string;
         };
+        /** @description Something wrong with one file of a project, or with one workflow in it. */
+        FileProblem: {
+            /** @description The error's code. */
+            code: string;
+            /** @description The file, in the project. */
+            file: string;
+            /** @description How to mend it. */
+            hint: string;
+            /** @description The line that `where` names; null if it names none. */
+            line: number | null;
+            /** @description Of the project's code, if there is one. */
+            traceback: string;
+            /** @description One sentence. */
+            what: string;
+            /** @description File and line, or whatever tells the place best. */
+            where: string;
+            /** @description The workflow that it is about; empty for the whole file. */
+            workflow: string;
+        };
         /** @description What a search found. */
         Found: {
             /** @description Whether it reached the end of the log. */
@@ -2968,6 +3025,41 @@ export interface components {
              * @default
              */
             where?: string;
+        };
+        /** @description A deployed project. */
+        ProjectView: {
+            /**
+             * Format: date-time
+             * @description The latest deploy that changed anything.
+             */
+            deployed_at: string;
+            /** @description By whom. */
+            deployed_by: string;
+            /** @description How many of its files define workflows, or should. */
+            files: number;
+            /** @description Its name. */
+            name: string;
+            /** @description What is wrong. A file that did not load keeps what it defined before. */
+            problems: components["schemas"]["FileProblem"][];
+            /** @description The version of Python that it is for. */
+            python: string;
+            /** @description The commit, if it came from one. */
+            revision: string;
+            /** @description Digest of its files. */
+            snapshot: string;
+            /** @description Where it came from: a folder, or a git address. */
+            source: string;
+            /** @description Version of Weft that loaded it. */
+            weft: string;
+            /** @description Names of the workflows that they define. */
+            workflows: string[];
+        };
+        /** @description A page of a list. */
+        ProjectViewPage: {
+            /** @description In the list's order. */
+            items: components["schemas"]["ProjectView"][];
+            /** @description Give it as `page` to get the next page; null on the last one. */
+            next?: string | null;
         };
         /** @description Something that a task run shows to people. */
         PublishedView: {
@@ -5491,6 +5583,73 @@ export interface operations {
             default: components["responses"]["Errordefault"];
         };
     };
+    list_projects: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description `next` of the page before, with the same filters. */
+                page?: string;
+                /** @description Only names that begin so. */
+                prefix?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List deployed projects by name, each with what is wrong with its files. */
+            200: {
+                headers: {
+                    /** @description The request's id, as in the logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectViewPage"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            422: components["responses"]["Error422"];
+            503: components["responses"]["Error503"];
+            default: components["responses"]["Errordefault"];
+        };
+    };
+    show_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show a deployed project, with what is wrong with its files. */
+            200: {
+                headers: {
+                    /** @description The request's id, as in the logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectView"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            422: components["responses"]["Error422"];
+            503: components["responses"]["Error503"];
+            default: components["responses"]["Errordefault"];
+        };
+    };
     ready: {
         parameters: {
             query?: never;
@@ -7752,6 +7911,37 @@ export interface operations {
             401: components["responses"]["Error401"];
             403: components["responses"]["Error403"];
             404: components["responses"]["Error404"];
+            422: components["responses"]["Error422"];
+            503: components["responses"]["Error503"];
+            default: components["responses"]["Errordefault"];
+        };
+    };
+    delete_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forget a workflow with its versions, schedules and triggers; its runs stay. */
+            204: {
+                headers: {
+                    /** @description The request's id, as in the logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            409: components["responses"]["Error409"];
             422: components["responses"]["Error422"];
             503: components["responses"]["Error503"];
             default: components["responses"]["Errordefault"];

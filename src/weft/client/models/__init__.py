@@ -27,6 +27,8 @@ from weft.client.models.logs import Match as Match
 from weft.client.models.logs import RunMatch as RunMatch
 from weft.client.models.pools import PoolBody as PoolBody
 from weft.client.models.pools import PoolView as PoolView
+from weft.client.models.projects import FileProblem as FileProblem
+from weft.client.models.projects import ProjectView as ProjectView
 from weft.client.models.runs import Bulk as Bulk
 from weft.client.models.runs import BulkDone as BulkDone
 from weft.client.models.runs import Cancel as Cancel

@@ -48,6 +48,8 @@ from weft.client.operations.pools import delete_pool as delete_pool
 from weft.client.operations.pools import list_pools as list_pools
 from weft.client.operations.pools import put_pool as put_pool
 from weft.client.operations.pools import show_pool as show_pool
+from weft.client.operations.projects import list_projects as list_projects
+from weft.client.operations.projects import show_project as show_project
 from weft.client.operations.runs import cancel_run as cancel_run
 from weft.client.operations.runs import change_runs as change_runs
 from weft.client.operations.runs import clear_run as clear_run
@@ -105,6 +107,7 @@ from weft.client.operations.variables import delete_variable as delete_variable
 from weft.client.operations.variables import list_variables as list_variables
 from weft.client.operations.variables import put_variable as put_variable
 from weft.client.operations.variables import show_variable as show_variable
+from weft.client.operations.workflows import delete_workflow as delete_workflow
 from weft.client.operations.workflows import list_versions as list_versions
 from weft.client.operations.workflows import list_workflow_overviews as list_workflow_overviews
 from weft.client.operations.workflows import list_workflows as list_workflows

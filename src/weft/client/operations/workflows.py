@@ -63,6 +63,17 @@ def list_workflow_overviews(
     )
 
 
+def delete_workflow(name: str) -> Call[None]:
+    """Forget a workflow with its versions, schedules and triggers; its runs stay.
+
+    What its project still defines comes back with the next deploy.
+
+    Args:
+        name: Its name.
+    """
+    return call("delete_workflow", "DELETE", f"/workflows/{part(name)}", answer=type(None))
+
+
 def show_workflow(name: str) -> Call[WorkflowView]:
     """Show a deployed workflow.
 

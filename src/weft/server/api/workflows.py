@@ -14,7 +14,7 @@ from weft.server.context import Context, Given
 from weft.server.graphs import GraphView, ParameterView, graph_view, parameter_view
 from weft.server.paging import Page, page_of, page_of_records, read_token
 from weft.server.parameters import NUMBER_MAX, Limit, Name, PageToken, Prefix
-from weft.server.routing import act, read
+from weft.server.routing import act, read, remove
 from weft.server.views import moment
 from weft.store.records import Entry
 
@@ -163,6 +163,15 @@ def resume_workflow(context: Given, name: Name) -> WorkflowView:
     return _view(context, WORKFLOWS.require(context.store, name).value)
 
 
+@remove("/workflows/{name:str}", Role.EDITOR)
+def delete_workflow(context: Given, name: Name) -> None:
+    """Forget a workflow with its versions, schedules and triggers; its runs stay.
+
+    What its project still defines comes back with the next deploy.
+    """
+    context.services.workflows.forget(name)
+
+
 def _digest(context: Context, name: str, version: int | None) -> str:
     if version is None:
         return WORKFLOWS.require(context.store, name).value.graph
@@ -217,4 +226,5 @@ ROUTES = [
     show_workflow_graph,
     pause_workflow,
     resume_workflow,
+    delete_workflow,
 ]

@@ -4,6 +4,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { lazy, type ReactElement, Suspense, useState } from "react";
 import { ApiError, api, got } from "@/api/client";
+import { AllowedButton } from "@/kit/Allowed";
 import { Ask } from "@/kit/Ask";
 import { Button } from "@/kit/Button";
 import { say } from "@/kit/Dialog";
@@ -61,6 +62,7 @@ function Shown({ workflow }: { workflow: WorkflowView }): ReactElement {
   const navigate = route.useNavigate();
   const queries = useQueryClient();
   const [asking, setAsking] = useState(false);
+  const [doomed, setDoomed] = useState(false);
   const current = search.tab && search.tab in PARTS ? search.tab : "grid";
   const { part: Part } = PARTS[current]!;
   const start = (on: boolean): void =>
@@ -73,6 +75,13 @@ function Shown({ workflow }: { workflow: WorkflowView }): ReactElement {
     queries.setQueryData(workflowKey(name), changed);
     say(changed.paused ? `${name} rests` : `${name} goes on`);
     await queries.invalidateQueries({ queryKey: ["workflow overviews"] });
+  };
+  const forget = async (): Promise<void> => {
+    await got(api.DELETE("/api/v1/workflows/{name}", { params: { path: { name } } }));
+    say(`${name} was deleted`);
+    void queries.invalidateQueries({ queryKey: ["workflow overviews"] });
+    await navigate({ to: "/workflows", search: {} });
+    queries.removeQueries({ queryKey: workflowKey(name) });
   };
   return (
     <Page
@@ -101,6 +110,9 @@ function Shown({ workflow }: { workflow: WorkflowView }): ReactElement {
       }
       actions={
         <>
+          <AllowedButton needs="editor" kind="quiet" onPress={() => setDoomed(true)}>
+            Delete
+          </AllowedButton>
           {!workflow.gone && (
             <Button onPress={() => setAsking(true)}>{workflow.paused ? "Resume" : "Pause"}</Button>
           )}
@@ -128,6 +140,12 @@ function Shown({ workflow }: { workflow: WorkflowView }): ReactElement {
       {search.start !== undefined && !workflow.gone && (
         <StartRun workflow={workflow} onClose={() => start(false)} />
       )}
+      {doomed && (
+        <Ask title={`Delete ${name}?`} verb="Delete" danger act={forget} onClose={() => setDoomed(false)}>
+          It is forgotten with {belongings(workflow)} and its triggers. Its runs stay.{" "}
+          {!workflow.gone && `The next deploy of ${workflow.project} brings it back if it still defines it.`}
+        </Ask>
+      )}
       {asking && (
         <Ask
           title={workflow.paused ? `Let ${name} go on?` : `Let ${name} rest?`}
@@ -142,6 +160,13 @@ function Shown({ workflow }: { workflow: WorkflowView }): ReactElement {
       )}
     </Page>
   );
+}
+
+/** What is forgotten with it, counted. */
+function belongings({ version, schedules }: WorkflowView): string {
+  const versions = version === 1 ? "its version" : `its ${version} versions`;
+  if (schedules.length === 0) return versions;
+  return `${versions} and ${schedules.length === 1 ? "its schedule" : `its ${schedules.length} schedules`}`;
 }
 
 const catching = ({ schedules }: WorkflowView): string =>

@@ -12,6 +12,7 @@ import { Loaded } from "@/kit/Problem";
 import { countText } from "@/model/time";
 import { columnsWith } from "./columns";
 import { listed, type Overview, SHOWS, showOf, sorted, sortingOf, sortText, valuesIn } from "./listing";
+import { ProjectProblems } from "./ProjectProblems";
 import { useOverviews } from "./useOverviews";
 import "./Workflows.css";
 
@@ -101,6 +102,7 @@ export default function Workflows(): ReactElement {
           onChange={(dialect) => put({ dialect })}
         />
       </div>
+      <ProjectProblems project={search.project} />
       <Panel flush>
         <Loaded query={query} rows={12}>
           {() => (
