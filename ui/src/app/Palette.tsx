@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { type ReactElement, useDeferredValue, useState } from "react";
+import { type ReactElement, useState } from "react";
 import {
   Dialog as AriaDialog,
   Autocomplete,
@@ -39,7 +39,8 @@ export function Palette({ open, onClose }: { open: boolean; onClose: () => void 
 
 function Finder({ onClose }: { onClose: () => void }): ReactElement {
   const [input, setInput] = useState("");
-  const entries = useEntries(useDeferredValue(input));
+  // Not deferred: Enter right after a letter must find the list that goes with it.
+  const entries = useEntries(input);
   return (
     <Autocomplete inputValue={input} onInputChange={setInput}>
       <SearchField className="palette-field" aria-label="Search" autoFocus>
