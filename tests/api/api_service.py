@@ -1,6 +1,7 @@
 """What tests of the API use: a whole service on a store of its own, and clients for it."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -99,9 +100,12 @@ class Service:
         )
 
     def until(self, holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
-        """Wait until something holds that a commit brings about."""
-        with self._committed:
-            assert self._committed.wait_for(holds, timeout_s), "it never came about"
+        """Wait until something holds; commits, which bring most things about, make it look again at once."""
+        deadline = time.monotonic() + timeout_s
+        while not holds():
+            assert time.monotonic() < deadline, "it never came about"
+            with self._committed:
+                self._committed.wait(0.05)
 
     def ended(self, run: str) -> RunRow:
         """Wait for a run's end."""

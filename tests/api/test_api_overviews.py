@@ -1,16 +1,17 @@
 """Workflows at a glance, how things stand, and finding things by their names, through the API."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from api_flows import double
-from api_service import Service
+from api_service import Service, client_of
 from litestar import Litestar
 from litestar.testing import TestClient
 from msgspec.structs import replace
 
-from weft import flow
+from weft import flow, task
 from weft.core import ticking
 from weft.engine.sharing import LIMITS, POOLS
 from weft.engine.triggers import ASSETS
@@ -20,6 +21,7 @@ from weft.model.schedules import Cron, Every, Schedule
 from weft.model.triggers import AssetEntry
 from weft.projects.records import SCHEDULES, WORKFLOWS
 from weft.server.api.overviews import part, took
+from weft.settings import Settings, load_settings
 from weft.store.summaries import RunMark
 
 Client = TestClient[Litestar]
@@ -29,6 +31,22 @@ Client = TestClient[Litestar]
 def scripted(number: int = 2) -> int:
     """A flow that is never deployed."""
     return double(number)
+
+
+OPEN = threading.Event()
+
+
+@task(concurrency="till", rate_limit=("api", 5, 3600.0))
+def pay(number: int) -> int:
+    """Holds the till until the test opens it."""
+    OPEN.wait(20.0)
+    return number
+
+
+@flow
+def crowded() -> list[int]:
+    """Three that want one till."""
+    return [each.result() for each in pay.map([1, 2, 3])]
 
 
 def scheduled(service: Service, workflow: str, *schedules: Schedule) -> None:
@@ -228,6 +246,58 @@ def test_pools_and_executors_are_told_with_what_uses_them(service: Service, clie
     executors = [name for kind, name in told if kind == "executor"]
     assert executors
     assert all(told["executor", name]["slots"] > 0 for name in executors)
+
+
+def limits(client: Client) -> dict[str, Any]:
+    """Keys and rates, by name."""
+    return {each["name"]: each for each in client.get("/api/v1/limits").json()["items"]}
+
+
+def test_keys_and_rates_tell_what_holds_them_and_who_waits(service: Service, client: Client) -> None:
+    """What other engines said is added to what the engine here has; pools stand elsewhere."""
+    OPEN.clear()
+    assert limits(client) == {}
+    stakes = {99: Stake(share=1, limit=2, want=1), 98: Stake(share=0, limit=3, want=2)}
+    LIMITS.save(service.store, "key:ledger", Limit(stakes=stakes), at=1.0)
+    LIMITS.save(service.store, "pool:gpu", Limit(stakes=stakes), at=1.0)
+    service.deploy(crowded)
+    run = service.start("crowded")
+    service.until(lambda: limits(client).get("till", {}).get("waiting") == 2)
+    found = limits(client)
+    assert set(found) == {"ledger", "till", "api"}
+    ledger, till, api = found["ledger"], found["till"], found["api"]
+    assert (ledger["kind"], ledger["slots"], ledger["used"], ledger["waiting"]) == ("key", 2, 1, 2)
+    assert (ledger["engines"], ledger["waiters"], ledger["per_s"]) == ([98, 99], [], None)
+    assert (till["slots"], till["used"], till["waiting"]) == (1, 1, 2)
+    assert till["engines"] == [service.engine.id]
+    assert {(each["run"], each["workflow"]) for each in till["waiters"]} == {(run, "crowded")}
+    assert (api["kind"], api["slots"], api["per_s"], api["used"]) == ("rate", 5, 3600.0, 1)
+    OPEN.set()
+    service.ended(run)
+    assert "till" not in limits(client)
+
+
+def test_settings_tell_where_they_came_from(
+    service: Service, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what is secret in them only that it is set."""
+    monkeypatch.setenv("WEFT_SECRET_KEY", "hush")
+    monkeypatch.setenv("WEFT_STORE", "postgresql://ada:sesame@db.example.com/weft?sslpassword=sesame2")
+    monkeypatch.setenv("WEFT_PORT", "4444")
+    running = load_settings()
+    monkeypatch.setenv("WEFT_LOG_LEVEL", "debug")
+    with client_of(service.app(settings=running)) as configured:
+        answer = configured.get("/api/v1/settings")
+    found = {each["name"]: each for each in answer.json()["items"]}
+    assert set(found) == set(Settings.__struct_fields__)
+    assert (found["secret_key"]["value"], found["secret_key"]["hidden"]) == ("***", True)
+    assert found["store"]["value"] == "postgresql://ada:***@db.example.com/weft?sslpassword=***"
+    assert "hush" not in answer.text
+    assert "sesame" not in answer.text
+    assert (found["port"]["value"], found["port"]["default"]) == (4444, 4200)
+    assert found["port"]["origin"] == "environment (WEFT_PORT)"
+    assert (found["drain_s"]["value"], found["drain_s"]["origin"]) == (10.0, "default")
+    assert found["log_level"]["origin"] == "the command line"
 
 
 def search(client: Client, q: str) -> list[tuple[str, str]]:

@@ -108,6 +108,12 @@ class Hooks(Group[F]):
     update = updating(operations.show_hook, operations.put_hook)
 
 
+class Limits(Group[F]):
+    """Operations of ``client.limits``."""
+
+    list = listing(operations.list_limits)
+
+
 class Logs(Group[F]):
     """Operations of ``client.logs``."""
 
@@ -179,6 +185,12 @@ class Secrets(Group[F]):
     put = operation(operations.put_secret)
     show = operation(operations.show_secret)
     update = updating(operations.show_secret, operations.put_secret)
+
+
+class Settings(Group[F]):
+    """Operations of ``client.settings``."""
+
+    list = listing(operations.list_settings)
 
 
 class System(Group[F]):
@@ -267,12 +279,14 @@ class Groups(Generic[F]):
         events: Its operations.
         happenings: Its operations.
         hooks: Its operations.
+        limits: Its operations.
         logs: Its operations.
         pools: Its operations.
         projects: Its operations.
         runs: Its operations.
         schedules: Its operations.
         secrets: Its operations.
+        settings: Its operations.
         system: Its operations.
         tasks: Its operations.
         tokens: Its operations.
@@ -294,12 +308,14 @@ class Groups(Generic[F]):
         self.events: Events[F] = Events(face)
         self.happenings: Happenings[F] = Happenings(face)
         self.hooks: Hooks[F] = Hooks(face)
+        self.limits: Limits[F] = Limits(face)
         self.logs: Logs[F] = Logs(face)
         self.pools: Pools[F] = Pools(face)
         self.projects: Projects[F] = Projects(face)
         self.runs: Runs[F] = Runs(face)
         self.schedules: Schedules[F] = Schedules(face)
         self.secrets: Secrets[F] = Secrets(face)
+        self.settings: Settings[F] = Settings(face)
         self.system: System[F] = System(face)
         self.tasks: Tasks[F] = Tasks(face)
         self.tokens: Tokens[F] = Tokens(face)

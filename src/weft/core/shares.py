@@ -185,7 +185,7 @@ def demands(state: State, keys: Iterable[str], now: float) -> dict[str, Demand]:
         limit = max(state.slots(parked_under), 1)
         seen = 0
         for priority, sequence, task in state.parked.get(parked_under, ()):
-            count = _waiting(state, task, parked_under)
+            count = waiting(state, task, parked_under)
             if not count:
                 continue
             for key, slots in _needs(state, task, parked_under):
@@ -205,7 +205,7 @@ def demands(state: State, keys: Iterable[str], now: float) -> dict[str, Demand]:
     return found
 
 
-def _waiting(state: State, task: Task, key: str) -> int:
+def waiting(state: State, task: Task, key: str) -> int:
     """How many attempts a place in a limit's line stands for; 0 if it was given up."""
     holder = task.holder
     if task.run.id not in state.runs or not holder.queued or holder.line != key:

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 
-from weft.core.state import UNBOUNDED
+from weft.core.shares import waiting
+from weft.core.state import UNBOUNDED, State
 from weft.engine.clock import Clock
 from weft.engine.engine import Engine
 from weft.engine.follower import CURSORS
@@ -62,7 +63,7 @@ def watch_engine(metrics: Metrics, engine: Engine) -> None:
     watch("weft_executor_ready", lambda: _by_name({name: len(q) for name, q in list(state.queues.items())}))
     watch("weft_pool_slots", lambda: {(name,): slots for name, slots in list(state.pools.items())})
     watch("weft_pool_used", lambda: _of_pools(dict(state.used)))
-    watch("weft_pool_waiting", lambda: _of_pools({key: len(q) for key, q in list(state.parked.items())}))
+    watch("weft_pool_waiting", lambda: _of_pools(_waiting(state)))
     watch("weft_engine_inbox_events", lambda: len(engine.coming))
     watch("weft_engine_lease_seconds", lambda: engine.duties.leased_until - engine.clock.now())
     watch("weft_engine_halted", lambda: float(engine.halted is not None))
@@ -110,6 +111,12 @@ def _counted(names: Iterable[str]) -> dict[Labels, float]:
 def _by_name(values: dict[str, int]) -> dict[Labels, float]:
     """By executor; callers' own threads and flows' bodies are no executors."""
     return {(name,): value for name, value in values.items() if name not in UNBOUNDED}
+
+
+def _waiting(state: State) -> dict[str, int]:
+    """How many attempts wait in each limit's line."""
+    lines = {key: list(line) for key, line in list(state.parked.items())}
+    return {key: sum(waiting(state, task, key) for _, _, task in line) for key, line in lines.items()}
 
 
 def _of_pools(values: dict[str, int]) -> dict[Labels, float]:

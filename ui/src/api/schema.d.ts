@@ -453,6 +453,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List concurrency keys and rate limits that are in use or waited for, by kind and name */
+        get: operations["list_limits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -1311,6 +1328,27 @@ export interface paths {
         post?: never;
         /** Delete a secret */
         delete: operations["delete_secret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the settings that this process runs with
+         * @description Files are read anew to tell where a value came from: one that no file and no variable gives any more
+         *     came from the command line.
+         */
+        get: operations["list_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2624,6 +2662,32 @@ export interface components {
             /** @description Whose it is. */
             workflow: string;
         };
+        /** @description A concurrency key or a rate limit. */
+        LimitView: {
+            /** @description Numbers of the engines that have to do with it. */
+            engines: number[];
+            /** @description `key`, or `rate`. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Of a rate: for how long a start counts; null for a key. */
+            per_s: number | null;
+            /** @description Slots that live attempts may hold at once; of a rate, starts in `per_s` seconds. */
+            slots: number;
+            /** @description Slots that are held, or starts that still count, over all engines. */
+            used: number;
+            /** @description Task runs of the engine in this process that wait for it, the first ones. */
+            waiters: components["schemas"]["WaiterView"][];
+            /** @description Slots that are waited for, over all engines. */
+            waiting: number;
+        };
+        /** @description A page of a list. */
+        LimitViewPage: {
+            /** @description In the list's order. */
+            items: components["schemas"]["LimitView"][];
+            /** @description Give it as `page` to get the next page; null on the last one. */
+            next?: string | null;
+        };
         /** @description What one message tells. */
         LiveBatch: {
             /**
@@ -3348,6 +3412,26 @@ export interface components {
             /** @description Give it as `page` to get the next page; null on the last one. */
             next?: string | null;
         };
+        /** @description A setting. */
+        SettingView: {
+            /** @description What it is if nobody sets it. */
+            default: unknown;
+            /** @description Whether a part of the value, or all of it, is hidden. */
+            hidden: boolean;
+            /** @description Its name, as in `weft.toml`; in the environment `WEFT_` and its capitals. */
+            name: string;
+            /** @description Where it came from: `default`, a file, the environment, or the command line. */
+            origin: string;
+            /** @description What is in force, with passwords and keys hidden. */
+            value: unknown;
+        };
+        /** @description A page of a list. */
+        SettingViewPage: {
+            /** @description In the list's order. */
+            items: components["schemas"]["SettingView"][];
+            /** @description Give it as `page` to get the next page; null on the last one. */
+            next?: string | null;
+        };
         /** @description An event for a run. */
         Signal: {
             /** @description A second event of the same id is ignored. */
@@ -3769,6 +3853,17 @@ export interface components {
             items: components["schemas"]["VersionView"][];
             /** @description Give it as `page` to get the next page; null on the last one. */
             next?: string | null;
+        };
+        /** @description A task run that waits for a limit. */
+        WaiterView: {
+            /** @description Its index in the run. */
+            idx: number;
+            /** @description Its run's id. */
+            run: string;
+            /** @description Its key. */
+            task: string;
+            /** @description Its workflow's name. */
+            workflow: string;
         };
         /** @description What a task run waits for. */
         WaitView: {
@@ -5367,6 +5462,34 @@ export interface operations {
             412: components["responses"]["Error412"];
             422: components["responses"]["Error422"];
             428: components["responses"]["Error428"];
+            503: components["responses"]["Error503"];
+            default: components["responses"]["Errordefault"];
+        };
+    };
+    list_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List concurrency keys and rate limits that are in use or waited for, by kind and name. */
+            200: {
+                headers: {
+                    /** @description The request's id, as in the logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitViewPage"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            422: components["responses"]["Error422"];
             503: components["responses"]["Error503"];
             default: components["responses"]["Errordefault"];
         };
@@ -7401,6 +7524,34 @@ export interface operations {
             412: components["responses"]["Error412"];
             422: components["responses"]["Error422"];
             428: components["responses"]["Error428"];
+            503: components["responses"]["Error503"];
+            default: components["responses"]["Errordefault"];
+        };
+    };
+    list_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description List the settings that this process runs with. */
+            200: {
+                headers: {
+                    /** @description The request's id, as in the logs. */
+                    "X-Request-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingViewPage"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            422: components["responses"]["Error422"];
             503: components["responses"]["Error503"];
             default: components["responses"]["Errordefault"];
         };
