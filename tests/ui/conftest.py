@@ -16,9 +16,13 @@ import weft.server.pages
 PROJECT = Path(__file__).parent / "project"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, or another on the path."""
+    """Debian's Chromium, or another on the path.
+
+    It ends with its module: while Playwright runs, its event loop is the thread's, and tests that come later
+    could not begin one of their own.
+    """
     missing = [
         name
         for name, there in (

@@ -87,7 +87,9 @@ def stream(body: bytes) -> httpx.Response:
 
 def test_a_lost_stream_goes_on_where_it_was() -> None:
     """The last id is sent along when the connection is made anew, and no event is told twice."""
-    chunk = b'data: {"attempt":1,"start":0,"end":%d,"size":9,"text":"%s","finished":false}\n\n'
+    chunk = (
+        b'data: {"attempt":1,"start":0,"end":%d,"size":9,"line":1,"lines":1,"text":"%s","finished":false}\n\n'
+    )
     client, script = scripted(
         stream(b"retry: 1000\n\nid: 4\nevent: log\n" + chunk % (4, b"one") + b"id: 8\nevent: lo"),
         httpx.ReadError("gone"),

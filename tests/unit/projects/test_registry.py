@@ -12,7 +12,6 @@ from weft.model.errors import Conflict, NotFound, ProjectError
 from weft.model.projects import ProjectEntry, VersionEntry
 from weft.projects.difference import difference
 from weft.projects.records import PROJECTS, SCHEDULES, VERSIONS, WORKFLOWS
-from weft.projects.registry import forget
 from weft.store.protocol import Write
 
 
@@ -350,11 +349,11 @@ def test_forgetting_leaves_nothing_but_runs(home: Home) -> None:
     """Workflow, versions and schedules go; another whose name begins the same stays."""
     home.write(flows=flow() + flow("etl2"))
     home.deploy()
-    forget(home.store, "etl", at=home.now)
+    home.workflows.forget("etl")
     assert [each.name for each in WORKFLOWS.all(home.store)] == ["etl2"]
     assert [each.name for each in VERSIONS.all(home.store)] == ["etl2@00000001"]
     with pytest.raises(NotFound):
-        forget(home.store, "etl", at=home.now)
+        home.workflows.forget("etl")
     assert what(home.deploy())["etl"] == "new"
 
 
